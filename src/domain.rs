@@ -1,0 +1,19 @@
+//! Pure values and rules: what may exist, whatever stores or carries it.
+//!
+//! Everything here is parsed once, at the edge, and is correct from then on. Nothing
+//! in this folder knows actix, tokio or SQL, so each rule is tested as a plain function.
+
+pub mod access;
+pub mod community;
+pub mod ids;
+pub mod invite;
+pub mod markdown;
+pub mod mentions;
+pub mod message;
+pub mod names;
+pub mod notification;
+pub mod secrets;
+pub mod text;
+pub mod time;
+pub mod user;
+pub mod webhook;
