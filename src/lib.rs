@@ -1,2 +1,3 @@
 //! Chatalot.
+pub mod config;
 pub mod domain;

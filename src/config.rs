@@ -1,0 +1,554 @@
+//! Settings: what an operator may choose, parsed and checked before anything starts.
+//!
+//! `config/default.toml` is compiled in and documents every key. A file given with `--config`
+//! and then the environment override it. Each subsystem takes its own section by value.
+
+mod layers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use url::Url;
+
+pub use layers::ConfigError;
+
+/// Everything an operator may set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address of the public listener.
+    pub listen: SocketAddr,
+    /// What people type; empty until the listener's port is known.
+    pub public_url: String,
+    /// Directory of the private PostgreSQL; empty for the user's own.
+    pub data_dir: String,
+    /// Who may register.
+    pub registration: Registration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ProxyNet>,
+    /// HTTP threads; 0 for one a core.
+    pub workers: usize,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The writer of posts.
+    pub ledger: LedgerSettings,
+    /// Logging.
+    pub log: LogSettings,
+    /// The metrics listener.
+    pub metrics: MetricsSettings,
+    /// Bounds and rates.
+    pub limits: LimitSettings,
+    /// WebSockets.
+    pub sockets: SocketSettings,
+    /// Alerts and the inbox.
+    pub notifications: NotificationSettings,
+    /// Sign-ins.
+    pub sessions: SessionSettings,
+    /// The end.
+    pub shutdown: ShutdownSettings,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Whoever has an invite's code.
+    Invite,
+    /// Anybody.
+    Open,
+    /// Nobody.
+    Closed,
+}
+
+/// A text that must not be shown, such as a URL with a password in it.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text in clear.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() {
+            "\"\""
+        } else {
+            "\"(secret)\""
+        })
+    }
+}
+
+/// The address or the network of a proxy.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProxyNet(pub IpNet);
+
+impl TryFrom<String> for ProxyNet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let net = text
+            .parse()
+            .or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()));
+        net.map(Self)
+            .map_err(|_| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))
+    }
+}
+
+/// Which database, and how it is used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// The URL of a PostgreSQL; empty for the private one.
+    pub url: Secret,
+    /// Where the private PostgreSQL's programs are; empty for the usual places.
+    pub bin_dir: String,
+    /// Connections for everything but posting.
+    pub pool_size: usize,
+    /// How long a request waits for a connection.
+    pub pool_wait_ms: u64,
+    /// How long a statement may run.
+    pub statement_timeout_ms: u64,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout_ms: u64,
+}
+
+/// How posts are written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSettings {
+    /// Transactions side by side.
+    pub lanes: usize,
+    /// Posts in one transaction at most.
+    pub batch_posts: usize,
+}
+
+/// What the log looks like.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// What is logged, in the syntax of `tracing_subscriber`'s `EnvFilter`.
+    pub level: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Where metrics are served.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// The address; empty for none.
+    pub listen: String,
+}
+
+/// Rates and bounds; `config/default.toml` explains each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml, which is compiled in, documents every key"
+)]
+pub struct LimitSettings {
+    pub webhook_per_second: u32,
+    pub webhook_burst: u32,
+    pub address_per_second: u32,
+    pub address_burst: u32,
+    pub login_per_minute: u32,
+    pub remembered_clients: usize,
+    pub webhook_cache: usize,
+    pub channel_pending_posts: usize,
+    pub pending_posts: usize,
+    pub channel_idle_ms: u64,
+    pub channels_in_use: usize,
+    pub password_hashes: usize,
+    pub password_queue: usize,
+}
+
+/// Bounds of the WebSockets; `config/default.toml` explains each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml, which is compiled in, documents every key"
+)]
+pub struct SocketSettings {
+    pub max: usize,
+    pub max_per_user: usize,
+    pub budget_bytes: usize,
+    pub send_buffer_bytes: usize,
+    pub user_timeout_ms: u64,
+    pub heartbeat_interval_ms: u64,
+    pub heartbeat_timeout_ms: u64,
+    pub frames_per_second: u32,
+    pub frames_burst: u32,
+    pub max_subscriptions: usize,
+    pub max_subscriptions_per_frame: usize,
+    pub replay_messages: i64,
+    pub replay_reads: usize,
+}
+
+/// Alerts and the inbox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotificationSettings {
+    /// How long a live alert may go unacknowledged.
+    pub ack_timeout_ms: u64,
+    /// How long the inbox keeps an alert.
+    pub keep_days: u32,
+    /// Acknowledgements waiting to be written at most.
+    pub pending_acks: usize,
+}
+
+/// Sign-ins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    /// How long a session may go unused.
+    pub idle_days: u32,
+    /// Sessions of one user at most.
+    pub max_per_user: u32,
+}
+
+/// The end of the process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownSettings {
+    /// How long accepted work may take to finish.
+    pub drain_ms: u64,
+}
+
+impl Settings {
+    /// Reads the defaults, then `file` if there is one, then the process's environment.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong, where it was set, and what it should be.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_sources(file, std::env::vars())
+    }
+
+    /// Like [`Settings::load`], with the environment given.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn from_sources(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let settings = layers::merge(file, environment)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The public URL once the listener's `port` is known: an absolute http or https URL
+    /// without a path and without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self, port: u16) -> String {
+        if self.public_url.is_empty() {
+            format!("http://localhost:{port}")
+        } else {
+            self.public_url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// The directory of the private PostgreSQL and other files.
+    ///
+    /// # Errors
+    /// When it is not set and cannot be derived from the environment.
+    pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        if !self.data_dir.is_empty() {
+            return Ok(PathBuf::from(&self.data_dir));
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/chatalot"));
+        }
+        let variable = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        variable("XDG_DATA_HOME")
+            .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+            .map(|base| base.join("chatalot"))
+            .ok_or_else(|| {
+                ConfigError::invalid(
+                    "data_dir",
+                    "cannot be derived, because HOME is not set; set it",
+                )
+            })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !self.public_url.is_empty() {
+            check_public_url(&self.public_url)?;
+        }
+        if !self.metrics.listen.is_empty() && self.metrics.listen.parse::<SocketAddr>().is_err() {
+            return Err(ConfigError::invalid(
+                "metrics.listen",
+                "must be an address such as 127.0.0.1:9090",
+            ));
+        }
+        if !self.database.url.reveal().is_empty()
+            && self
+                .database
+                .url
+                .reveal()
+                .parse::<tokio_postgres::Config>()
+                .is_err()
+        {
+            let message =
+                "must be a PostgreSQL URL such as postgres://user:password@host:5432/name";
+            return Err(ConfigError::invalid("database.url", message));
+        }
+        self.check_ranges()
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let (limits, sockets) = (&self.limits, &self.sockets);
+        // The greatest values keep a mistyped number from becoming a bound that bounds nothing.
+        let ranges = [
+            ("workers", as_u64(self.workers), 0, 1024),
+            (
+                "database.pool_size",
+                as_u64(self.database.pool_size),
+                2,
+                1000,
+            ),
+            (
+                "database.pool_wait_ms",
+                self.database.pool_wait_ms,
+                1,
+                60_000,
+            ),
+            (
+                "database.statement_timeout_ms",
+                self.database.statement_timeout_ms,
+                100,
+                600_000,
+            ),
+            (
+                "database.lock_timeout_ms",
+                self.database.lock_timeout_ms,
+                10,
+                600_000,
+            ),
+            ("ledger.lanes", as_u64(self.ledger.lanes), 1, 64),
+            (
+                "ledger.batch_posts",
+                as_u64(self.ledger.batch_posts),
+                1,
+                10_000,
+            ),
+            (
+                "limits.webhook_burst",
+                limits.webhook_burst.into(),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.address_burst",
+                limits.address_burst.into(),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.remembered_clients",
+                as_u64(limits.remembered_clients),
+                16,
+                1_000_000,
+            ),
+            (
+                "limits.webhook_cache",
+                as_u64(limits.webhook_cache),
+                16,
+                1_000_000,
+            ),
+            (
+                "limits.channel_pending_posts",
+                as_u64(limits.channel_pending_posts),
+                1,
+                100_000,
+            ),
+            (
+                "limits.pending_posts",
+                as_u64(limits.pending_posts),
+                1,
+                100_000,
+            ),
+            (
+                "limits.channel_idle_ms",
+                limits.channel_idle_ms,
+                1,
+                86_400_000,
+            ),
+            (
+                "limits.channels_in_use",
+                as_u64(limits.channels_in_use),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.password_hashes",
+                as_u64(limits.password_hashes),
+                1,
+                256,
+            ),
+            (
+                "limits.password_queue",
+                as_u64(limits.password_queue),
+                1,
+                10_000,
+            ),
+            ("sockets.max", as_u64(sockets.max), 1, 1_000_000),
+            (
+                "sockets.max_per_user",
+                as_u64(sockets.max_per_user),
+                1,
+                10_000,
+            ),
+            (
+                "sockets.budget_bytes",
+                as_u64(sockets.budget_bytes),
+                65_536,
+                16_777_216,
+            ),
+            (
+                "sockets.send_buffer_bytes",
+                as_u64(sockets.send_buffer_bytes),
+                0,
+                16_777_216,
+            ),
+            (
+                "sockets.user_timeout_ms",
+                sockets.user_timeout_ms,
+                0,
+                3_600_000,
+            ),
+            (
+                "sockets.heartbeat_interval_ms",
+                sockets.heartbeat_interval_ms,
+                100,
+                3_600_000,
+            ),
+            (
+                "sockets.heartbeat_timeout_ms",
+                sockets.heartbeat_timeout_ms,
+                100,
+                3_600_000,
+            ),
+            (
+                "sockets.frames_burst",
+                sockets.frames_burst.into(),
+                1,
+                1_000_000,
+            ),
+            (
+                "sockets.max_subscriptions",
+                as_u64(sockets.max_subscriptions),
+                1,
+                10_000,
+            ),
+            (
+                "sockets.max_subscriptions_per_frame",
+                as_u64(sockets.max_subscriptions_per_frame),
+                1,
+                1_000,
+            ),
+            (
+                "sockets.replay_messages",
+                sockets.replay_messages.try_into().unwrap_or(0),
+                1,
+                100_000,
+            ),
+            (
+                "sockets.replay_reads",
+                as_u64(sockets.replay_reads),
+                1,
+                1_000,
+            ),
+            (
+                "notifications.ack_timeout_ms",
+                self.notifications.ack_timeout_ms,
+                1,
+                3_600_000,
+            ),
+            (
+                "notifications.keep_days",
+                self.notifications.keep_days.into(),
+                1,
+                3_650,
+            ),
+            (
+                "notifications.pending_acks",
+                as_u64(self.notifications.pending_acks),
+                1,
+                1_000_000,
+            ),
+            (
+                "sessions.idle_days",
+                self.sessions.idle_days.into(),
+                1,
+                3_650,
+            ),
+            (
+                "sessions.max_per_user",
+                self.sessions.max_per_user.into(),
+                1,
+                10_000,
+            ),
+            ("shutdown.drain_ms", self.shutdown.drain_ms, 0, 10_000),
+        ];
+        match ranges
+            .iter()
+            .find(|(_, value, least, most)| !(least..=most).contains(&value))
+        {
+            None => Ok(()),
+            Some((key, value, least, most)) => Err(ConfigError::invalid(
+                key,
+                format!("must be between {least} and {most}, not {value}"),
+            )),
+        }
+    }
+}
+
+fn as_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+fn check_public_url(text: &str) -> Result<(), ConfigError> {
+    let message = "must be an http or https URL without a path, such as https://chat.example.com";
+    let plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    };
+    match Url::parse(text) {
+        Ok(url) if plain(&url) => Ok(()),
+        _ => Err(ConfigError::invalid("public_url", message)),
+    }
+}
