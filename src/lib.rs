@@ -1,4 +1,7 @@
 //! Chatalot.
+pub mod actors;
 pub mod config;
 pub mod domain;
+pub mod metrics;
+pub mod protocol;
 pub mod store;
