@@ -1,2 +1,4 @@
-#![allow(missing_docs)]
+//! Chatalot, a self-hosted realtime messaging server.
+
+pub mod backup;
 pub mod managed_postgres;

@@ -1,7 +1,7 @@
 //! The private PostgreSQL for a command that needs it for a moment, whether a
 //! server is running or not.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Config, NoTls};
@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The private PostgreSQL, reached one way or the other.
 #[derive(Debug)]
 pub enum Reached {
-    /// A running Chatalot has it; we are a guest.
-    Running(Config),
+    /// A running Chatalot has it, in this directory; we are a guest.
+    Running(PathBuf),
     /// Nobody had it, so it was started for us and ends with us.
     Started(ManagedPostgres),
 }
@@ -37,9 +37,8 @@ impl Reached {
                 .root
                 .canonicalize()
                 .map_err(ManagedPostgresError::io("find", &settings.root))?;
-            let config = readiness::connection(&root);
-            if config.connect(NoTls).await.is_ok() {
-                return Ok(Self::Running(config));
+            if readiness::connection(&root).connect(NoTls).await.is_ok() {
+                return Ok(Self::Running(root));
             }
             if Instant::now() > deadline {
                 return Err(refusal);
@@ -51,7 +50,7 @@ impl Reached {
     /// How to connect to it.
     pub fn connection(&self) -> Config {
         match self {
-            Self::Running(config) => config.clone(),
+            Self::Running(root) => readiness::connection(root),
             Self::Started(postgres) => postgres.connection(),
         }
     }

@@ -31,7 +31,10 @@ pub(super) struct RootDirectory {
 impl RootDirectory {
     /// Creates the directory if it is missing and takes the lock, or says who has it.
     pub(super) fn open(root: &Path) -> Result<Self, ManagedPostgresError> {
-        create_with_parents(root)
+        // Before anything is made, and again for the real path below.
+        let absolute = std::path::absolute(root).map_err(ManagedPostgresError::io("find", root))?;
+        check_length(&absolute)?;
+        create_with_parents(&absolute)
             .map_err(|(path, source)| ManagedPostgresError::io("create", path)(source))?;
         let path = root
             .canonicalize()
