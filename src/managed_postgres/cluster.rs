@@ -83,7 +83,7 @@ pub(super) async fn create(
     user.check_entry()?;
     let started = Instant::now();
     let log_path = root.path().join("initdb.log");
-    let log = wait_for_earlier_initdb(root.path(), &log_path).await?;
+    let log = wait_for_earlier_initdb(root.path(), &log_path, user).await?;
     let unfinished = root.path().join("data.new");
     remove_if_present(&unfinished).map_err(ManagedPostgresError::io("remove", &unfinished))?;
 
@@ -108,6 +108,7 @@ pub(super) async fn create(
 async fn wait_for_earlier_initdb(
     root: &Path,
     log_path: &Path,
+    user: ServerUser,
 ) -> Result<File, ManagedPostgresError> {
     let log = open_private(log_path, OpenOptions::new().append(true).create(true))
         .map_err(ManagedPostgresError::io("open", log_path))?;
@@ -124,6 +125,7 @@ async fn wait_for_earlier_initdb(
         sleep(Duration::from_millis(50)).await;
     }
     log.set_len(0)
+        .and_then(|()| user.own(&log))
         .map_err(ManagedPostgresError::io("empty", log_path))?;
     Ok(log)
 }

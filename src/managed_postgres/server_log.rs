@@ -46,7 +46,7 @@ impl ServerLog {
     ///
     /// Copied and cut rather than renamed: PostgreSQL keeps its descriptor open
     /// and goes on appending to the same file. Lines written in between are lost.
-    pub(super) fn rotate_when_large(&self) -> io::Result<()> {
+    pub(super) fn rotate_when_large(&self, user: ServerUser) -> io::Result<()> {
         let mut log = match open_private(&self.path, OpenOptions::new().read(true).write(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
@@ -58,6 +58,7 @@ impl ServerLog {
             &self.path.with_extension("log.1"),
             OpenOptions::new().write(true).create(true).truncate(true),
         )?;
+        user.own(&predecessor)?;
         io::copy(&mut log, &mut predecessor)?;
         log.set_len(0)
     }
@@ -93,13 +94,14 @@ mod tests {
 
         let root = tempfile::tempdir().unwrap();
         let log = ServerLog::below(root.path());
-        let mut writer = log.open(ServerUser::Ourselves { uid: 0 }).unwrap();
+        let user = ServerUser::Ourselves { uid: 0 };
+        let mut writer = log.open(user).unwrap();
         writer.write_all(b"small\n").unwrap();
-        log.rotate_when_large().unwrap();
+        log.rotate_when_large(user).unwrap();
         assert_eq!(log.length(), 6);
 
         writer.set_len(ROTATE_ABOVE_BYTES + 1).unwrap();
-        log.rotate_when_large().unwrap();
+        log.rotate_when_large(user).unwrap();
         assert_eq!(log.length(), 0);
         let predecessor = root.path().join("postgres.log.1");
         assert_eq!(

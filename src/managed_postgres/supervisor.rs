@@ -128,7 +128,7 @@ async fn prepare(settings: &PrivatePostgresSettings) -> Result<Launch, ManagedPo
 }
 
 fn rotate_log(launch: &Launch) {
-    if let Err(error) = launch.log().rotate_when_large() {
+    if let Err(error) = launch.log().rotate_when_large(launch.user) {
         tracing::warn!(%error, "postgres.log not rotated");
     }
 }

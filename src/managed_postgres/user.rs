@@ -37,7 +37,8 @@ impl ServerUser {
         if !ours.is_root() {
             return Ok(Self::Ourselves { uid: ours.as_raw() });
         }
-        match fs::metadata(data_dir.join("PG_VERSION")) {
+        // Not through a link: its owner could name somebody else with it.
+        match fs::symlink_metadata(data_dir.join("PG_VERSION")) {
             Ok(file) if file.uid() != 0 => Ok(Self::Other {
                 uid: file.uid(),
                 gid: file.gid(),

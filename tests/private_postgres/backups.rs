@@ -1,12 +1,6 @@
 //! Backup and restore, on running and stopped servers, with whole and broken files.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Duration};
 
 use chatalot::backup::{BackupError, BackupTarget, ExistingFile, backup, restore};
 use sha2::{Digest, Sha256};
@@ -15,7 +9,7 @@ use tokio_postgres::Client;
 use crate::support::{Place, connect, count, eventually};
 
 /// The one table that must be there, and one of each kind of object that a schema can have.
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
     create table instance (epoch uuid not null);
     insert into instance values (gen_random_uuid());
     create type mood as enum ('calm', 'loud');
@@ -43,7 +37,7 @@ async fn epoch(client: &Client) -> String {
     row.await.unwrap().get(0)
 }
 
-async fn save(place: &Place) -> PathBuf {
+pub(crate) async fn save(place: &Place) -> PathBuf {
     let file = place.path().join("chat.backup");
     backup(private(place), &file, ExistingFile::Refuse)
         .await
@@ -311,84 +305,6 @@ async fn where_there_is_nothing_there_is_no_backup() {
     let error = backup(private(&place), &file, ExistingFile::Refuse).await;
     assert!(matches!(error, Err(BackupError::NothingToBackUp)));
     assert!(!file.exists());
-}
-
-/// A directory whose programs claim to be of version 9.
-fn old_programs(place: &Place) -> PathBuf {
-    let dir = place.path().join("bin");
-    fs::create_dir(&dir).unwrap();
-    for name in ["pg_dump", "pg_restore", "psql"] {
-        let real = Path::new("/usr/bin").join(name);
-        let script = format!(
-            "#!/bin/sh\n[ \"$1\" = --version ] && echo '{name} (PostgreSQL) 9.6.1' && exit\nexec {} \"$@\"\n",
-            real.display()
-        );
-        let path = dir.join(name);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    dir
-}
-
-#[tokio::test]
-async fn programs_older_than_the_server_name_the_package() {
-    let place = Place::new();
-    let postgres = place.start().await;
-    connect(&postgres)
-        .await
-        .batch_execute(SCHEMA)
-        .await
-        .unwrap();
-    let target = BackupTarget::External {
-        url: format!(
-            "host={} user=app dbname=chatalot",
-            place.root().join("s").display()
-        ),
-        bin_dir: Some(old_programs(&place)),
-    };
-    let file = place.path().join("chat.backup");
-    let error = backup(target, &file, ExistingFile::Refuse)
-        .await
-        .unwrap_err();
-    let sentence = error.to_string();
-    assert!(
-        matches!(error, BackupError::ToolsTooOld { .. }),
-        "{sentence}"
-    );
-    assert!(sentence.contains("PostgreSQL 9"), "{sentence}");
-    assert!(sentence.contains("postgresql"), "{sentence}");
-    assert!(!file.exists());
-    postgres.stop().await;
-}
-
-#[tokio::test]
-async fn the_password_is_in_no_command_line() {
-    let place = Place::new();
-    let dir = place.path().join("bin");
-    fs::create_dir(&dir).unwrap();
-    let seen = place.path().join("seen");
-    for name in ["pg_dump", "pg_restore", "psql"] {
-        let script = format!(
-            "#!/bin/sh\n[ \"$1\" = --version ] && echo '{name} (PostgreSQL) 15.1' && exit\n\
-             echo \"$@\" >> {seen}; echo \"$PGPASSWORD\" > {seen}.password; exit 1\n",
-            seen = seen.display()
-        );
-        let path = dir.join(name);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let target = BackupTarget::External {
-        url: "postgres://bob:hunter2@localhost/chat".to_owned(),
-        bin_dir: Some(dir),
-    };
-    let file = place.path().join("chat.backup");
-    let error = backup(target, &file, ExistingFile::Refuse)
-        .await
-        .unwrap_err();
-    assert!(!error.to_string().contains("hunter2"));
-    assert!(!fs::read_to_string(&seen).unwrap().contains("hunter2"));
-    let password = fs::read_to_string(place.path().join("seen.password")).unwrap();
-    assert_eq!(password.trim(), "hunter2");
 }
 
 #[tokio::test]

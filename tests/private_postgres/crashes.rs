@@ -4,9 +4,13 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use rustix::process::Signal;
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::Signal,
+};
 
 use crate::support::{
     Holder, Place, as_server_user, connect, connect_at, count, eventually, gone, runs, signal,
@@ -149,6 +153,25 @@ async fn a_kill_during_initdb_leaves_nothing_in_the_way() {
     connect(&postgres).await;
     assert!(!unfinished.exists());
     postgres.stop().await;
+}
+
+/// What an initdb looks like whose server was killed and which nothing has ended yet.
+#[tokio::test]
+async fn an_initdb_that_still_runs_is_waited_for() {
+    let place = Place::new();
+    let unfinished = place.root().join("data.new");
+    fs::create_dir_all(&unfinished).unwrap();
+    fs::write(unfinished.join("being-written"), "x").unwrap();
+    let its_output = fs::File::create(place.root().join("initdb.log")).unwrap();
+    flock(&its_output, FlockOperation::LockExclusive).unwrap();
+
+    let mut start = std::pin::pin!(place.start());
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut start).await;
+    assert!(early.is_err());
+    assert!(unfinished.join("being-written").exists());
+    drop(its_output);
+    start.await.stop().await;
+    assert!(!unfinished.exists());
 }
 
 /// Both files by which PostgreSQL would take `pid` for a running postmaster.

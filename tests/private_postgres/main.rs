@@ -7,6 +7,7 @@
 )]
 
 mod backups;
+mod client_programs;
 mod crashes;
 mod lifecycle;
 mod refusals;
