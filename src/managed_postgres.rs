@@ -1,9 +1,9 @@
 //! The private PostgreSQL: a database that starts with the server.
 //!
-//! With no database URL configured, [`crate::managed_postgres::ManagedPostgres::start`] finds an installed PostgreSQL,
-//! makes a cluster below the data directory when there is none, runs it as a child
-//! process on a Unix socket and keeps it running. Called by the composition root,
-//! and by `backup` and `restore` through [`Reached`].
+//! With no database URL configured, [`ManagedPostgres::start`] finds an installed
+//! PostgreSQL, makes a cluster below the data directory when there is none, runs it
+//! as a child process on a Unix socket and keeps it running. Called by the composition
+//! root, and by `backup` and `restore` through [`Reached`].
 //!
 //! What must hold:
 //! - Nothing is ever deleted but `data.new`, which is an initdb that was not finished.

@@ -61,45 +61,56 @@ pub(super) fn run(
     status: Arc<Status>,
     report: Report,
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let mut report = Some(report);
+    let lived = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let error = ManagedPostgresError::io("start a runtime for", &settings.root)(error);
-            report_to(report, Err(error));
-            return;
-        }
-    };
-    let stop = runtime.block_on(async {
-        let launch = match prepare(settings).await {
-            Ok(launch) => launch,
-            Err(error) => {
-                report_to(report, Err(error));
-                return None;
+        .map_err(ManagedPostgresError::io(
+            "start a runtime for",
+            &settings.root,
+        ))
+        .and_then(|runtime| runtime.block_on(live(settings, stops, status, &mut report)));
+    // Only now is the lock free, so that whoever hears of the end can start again.
+    match lived {
+        Ok(Some(Stop { done })) => {
+            if done.send(()).is_err() {
+                tracing::debug!("nobody waits for the end of the private postgresql");
             }
-        };
-        let mut supervisor = Supervisor {
-            launch,
-            postmaster: None,
-            stops,
-            status,
-            delay: Duration::ZERO,
-        };
-        supervisor.live(report).await
-        // The lock is released here, before the answer below.
-    });
-    drop(runtime);
-    if let Some(Stop { done }) = stop
-        && done.send(()).is_err()
-    {
-        tracing::debug!("nobody waits for the end of the private postgresql");
+        }
+        Ok(None) => {}
+        Err(error) => send(report, Err(error)),
     }
 }
 
-fn report_to(report: Report, outcome: Result<std::path::PathBuf, ManagedPostgresError>) {
-    if let Err(Err(error)) = report.send(outcome) {
+/// From the lock to the request to stop, which is returned to be answered.
+async fn live(
+    settings: &PrivatePostgresSettings,
+    stops: mpsc::Receiver<Stop>,
+    status: Arc<Status>,
+    report: &mut Option<Report>,
+) -> Result<Option<Stop>, ManagedPostgresError> {
+    let mut supervisor = Supervisor {
+        launch: prepare(settings).await?,
+        postmaster: None,
+        stops,
+        status,
+        delay: Duration::ZERO,
+    };
+    let started = supervisor.start().await;
+    if started.is_ok() {
+        let root = supervisor.launch.root.path().to_owned();
+        send(report.take(), Ok(root));
+    }
+    let stop = match started {
+        Ok(()) => Ok(supervisor.supervise().await),
+        Err(error) => Err(error),
+    };
+    supervisor.stop_postmaster().await;
+    stop
+}
+
+fn send(report: Option<Report>, outcome: Result<std::path::PathBuf, ManagedPostgresError>) {
+    if let Some(Err(Err(error))) = report.map(|report| report.send(outcome)) {
         tracing::warn!(%error, "private postgresql not started, and nobody waits for it");
     }
 }
@@ -142,21 +153,12 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts PostgreSQL, reports, and keeps it running until asked to stop or until
-    /// the handle is dropped. Returns the request to answer.
-    async fn live(&mut self, report: Report) -> Option<Stop> {
-        let started = tokio::select! {
-            up = self.launch.bring_up(&mut self.postmaster) => up,
-            stop = self.stops.recv() => {
-                self.stop_postmaster().await;
-                report_to(report, Err(ManagedPostgresError::GivenUp));
-                return stop;
-            }
-        };
-        if let Err(error) = started {
-            self.stop_postmaster().await;
-            report_to(report, Err(error));
-            return None;
+    /// The first start. Failed or given up, it may leave a postmaster to be stopped.
+    async fn start(&mut self) -> Result<(), ManagedPostgresError> {
+        tokio::select! {
+            up = self.launch.bring_up(&mut self.postmaster) => up?,
+            // There is no handle yet, so this is its future being dropped.
+            _ = self.stops.recv() => return Err(ManagedPostgresError::GivenUp),
         }
         self.note_pid();
         tracing::info!(
@@ -166,12 +168,10 @@ impl Supervisor {
             pid = self.status.pid.load(Ordering::Relaxed),
             "private postgresql started"
         );
-        report_to(report, Ok(self.launch.root.path().to_owned()));
-        let stop = self.supervise().await;
-        self.stop_postmaster().await;
-        stop
+        Ok(())
     }
 
+    /// Keeps it running until asked to stop, or until the handle is dropped.
     async fn supervise(&mut self) -> Option<Stop> {
         let mut log_check = interval(LOG_CHECK);
         log_check.set_missed_tick_behavior(MissedTickBehavior::Delay);

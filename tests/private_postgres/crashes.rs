@@ -4,7 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -133,6 +133,23 @@ async fn stopping_works_while_the_postmaster_is_being_restarted() {
         .unwrap();
     signal(postgres.server_pid().unwrap(), Signal::KILL);
     postgres.stop().await;
+    assert_recovered(&place).await;
+}
+
+#[tokio::test]
+async fn a_postmaster_that_does_not_react_is_killed_in_time() {
+    let place = Place::new();
+    let postgres = place.start().await;
+    connect(&postgres)
+        .await
+        .batch_execute(ONE_ROW)
+        .await
+        .unwrap();
+    signal(postgres.server_pid().unwrap(), Signal::STOP);
+    let started = Instant::now();
+    postgres.stop().await;
+    // The whole server has 25 s for its end.
+    assert!(started.elapsed() < Duration::from_secs(18));
     assert_recovered(&place).await;
 }
 
