@@ -1,7 +1,7 @@
 //! How PostgreSQL's client programs are told where to connect: by environment
 //! variables only, because `ps` shows everybody the arguments.
 
-use std::{ffi::OsString, fmt};
+use std::{ffi::OsString, fmt, path::Path};
 
 use tokio_postgres::{
     Config,
@@ -28,9 +28,8 @@ impl ConnectionEnvironment {
     /// From a database URL (or a list of `key=value`) of the configuration.
     pub(super) fn from_url(url: &str) -> Result<Self, BackupError> {
         let Some((base, query)) = url.split_once('?') else {
-            return Ok(Self::from_config(
-                &url.parse().map_err(BackupError::BadUrl)?,
-            ));
+            let config = url.parse().map_err(BackupError::BadUrl)?;
+            return Ok(Self::from_config(&config).verifying());
         };
         let mut ours = url::form_urlencoded::Serializer::new(String::new());
         let mut libpq = Vec::new();
@@ -48,7 +47,23 @@ impl ConnectionEnvironment {
         let Self(mut variables) = Self::from_config(&config);
         variables.retain(|(name, _)| libpq.iter().all(|(given, _)| given != name));
         variables.extend(libpq);
-        Ok(Self(variables))
+        Ok(Self(variables).verifying())
+    }
+
+    /// `require` means a verified certificate to the server, but none to libpq. A backup
+    /// must not send everything to whoever answers, so libpq is told the stricter word.
+    fn verifying(mut self) -> Self {
+        let requires =
+            |(name, value): &(&str, OsString)| *name == "PGSSLMODE" && value == "require";
+        if !self.0.iter().any(requires) {
+            return self;
+        }
+        self.0.retain(|variable| !requires(variable));
+        self.0.push(("PGSSLMODE", "verify-full".into()));
+        if !self.0.iter().any(|(name, _)| *name == "PGSSLROOTCERT") {
+            self.0.push(("PGSSLROOTCERT", trusted_certificates()));
+        }
+        self
     }
 
     /// From the configuration of a connection.
@@ -102,6 +117,18 @@ impl fmt::Debug for ConnectionEnvironment {
     }
 }
 
+/// The bundle of this machine. `system` is the same by a word that libpq knows since 16.
+fn trusted_certificates() -> OsString {
+    const BUNDLES: &[&str] = &[
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ];
+    let chosen = std::env::var_os("SSL_CERT_FILE");
+    let usual = BUNDLES.iter().find(|bundle| Path::new(bundle).is_file());
+    chosen.unwrap_or_else(|| usual.copied().unwrap_or("system").into())
+}
+
 fn ssl_mode(mode: SslMode) -> &'static str {
     match mode {
         SslMode::Disable => "disable",
@@ -148,6 +175,21 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn required_tls_is_verified_tls() {
+        for url in [
+            "postgres://bob@db1/chat?sslmode=require",
+            "host=db1 user=bob sslmode=require",
+        ] {
+            let environment = ConnectionEnvironment::from_url(url).unwrap();
+            assert_eq!(value(&environment, "PGSSLMODE").unwrap(), "verify-full");
+            assert!(value(&environment, "PGSSLROOTCERT").is_some(), "{url}");
+        }
+        let own = "postgres://bob@db1/chat?sslmode=require&sslrootcert=/ca.pem";
+        let environment = ConnectionEnvironment::from_url(own).unwrap();
+        assert_eq!(value(&environment, "PGSSLROOTCERT").unwrap(), "/ca.pem");
     }
 
     #[test]
