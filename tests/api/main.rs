@@ -1,0 +1,12 @@
+//! The product tested from outside: a real server, a real PostgreSQL and independent clients.
+//!
+//! One file a feature; what they share is in `support`. The tests run in parallel, each with
+//! a server and a database of its own, and wait for answers instead of sleeping.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that finds something missing must stop, and the panic names the line"
+)]
+
+mod support;

@@ -1,0 +1,10 @@
+//! What the tests share: a database and a server each, and a client that checks every answer.
+
+pub(crate) mod answer;
+pub(crate) mod client;
+pub(crate) mod contract;
+pub(crate) mod database;
+pub(crate) mod endpoints;
+pub(crate) mod fixtures;
+pub(crate) mod raw;
+pub(crate) mod server;
