@@ -9,4 +9,12 @@
     reason = "a test that finds something missing must stop, and the panic names the line"
 )]
 
+mod accounts;
+mod channels;
+mod communities;
+mod guessing;
+mod invites;
+mod messages;
+mod same_origin;
+mod sessions;
 mod support;

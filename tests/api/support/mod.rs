@@ -6,5 +6,6 @@ pub(crate) mod contract;
 pub(crate) mod database;
 pub(crate) mod endpoints;
 pub(crate) mod fixtures;
+pub(crate) mod formats;
 pub(crate) mod raw;
 pub(crate) mod server;
