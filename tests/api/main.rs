@@ -10,11 +10,19 @@
 )]
 
 mod accounts;
+mod body_limits;
 mod channels;
 mod communities;
 mod guessing;
 mod invites;
+mod mentions;
 mod messages;
+mod notifications;
+mod posting;
+mod rates;
 mod same_origin;
 mod sessions;
 mod support;
+mod webhook_access;
+mod webhook_edits;
+mod webhooks;
