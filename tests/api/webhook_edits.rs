@@ -197,7 +197,7 @@ async fn nothing_is_written_after_disabling_was_answered() {
 async fn nothing_is_written_after_deleting_was_answered() {
     nothing_is_written_after(async |webhook| {
         webhook
-            .owner()
+            .owner
             .delete_webhook(&webhook.id)
             .await
             .expect_done();
