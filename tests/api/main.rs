@@ -9,4 +9,8 @@
     reason = "a test that finds something missing must stop, and the panic names the line"
 )]
 
+mod socket_frames;
+mod socket_handshake;
+mod socket_replay;
+mod socket_subscribe;
 mod support;

@@ -12,5 +12,6 @@ pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod raw_socket;
 pub(crate) mod server;
 pub(crate) mod socket;
