@@ -1,5 +1,7 @@
 //! Making an account and signing in.
 
+use std::time::{Duration, Instant};
+
 use chatalot::config::Registration;
 use serde_json::{Value, json};
 
@@ -272,4 +274,57 @@ async fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
     for other in &answers {
         assert_eq!(other, &answers[0]);
     }
+}
+
+/// The shortest of several attempts, which is the one least disturbed by other tests.
+async fn shortest_sign_in(server: &TestServer, username: &str) -> Duration {
+    let body = json!({"username": username, "password": "not the password"});
+    let mut shortest = Duration::MAX;
+    for _ in 0..6 {
+        let start = Instant::now();
+        server.anonymous().login(&body).await.expect_status(401);
+        shortest = shortest.min(start.elapsed());
+    }
+    shortest
+}
+
+#[tokio::test]
+async fn an_unknown_user_costs_as_much_time_as_a_wrong_password() {
+    let server = TestServer::start().await;
+    server.user("ada").await;
+    let known = shortest_sign_in(&server, "ada").await;
+    let unknown = shortest_sign_in(&server, "nobody").await;
+    assert!(unknown > known / 2, "{unknown:?} against {known:?}");
+}
+
+#[tokio::test]
+async fn beyond_the_bound_of_waiting_passwords_a_sign_in_is_refused_for_now() {
+    let server = TestServer::with(|settings| {
+        settings.limits.password_hashes = 1;
+        settings.limits.password_queue = 1;
+    })
+    .await;
+    server.user("ada").await;
+    let mut signing_in = Vec::new();
+    for _ in 0..30 {
+        let anonymous = server.anonymous();
+        signing_in.push(tokio::spawn(async move {
+            anonymous.login(&account("ada")).await
+        }));
+    }
+    let mut refused = 0;
+    for signing_in in signing_in {
+        let answer = signing_in.await.unwrap();
+        if answer.status != 200 {
+            let answer = answer.expect_refused(503);
+            answer.header("retry-after").parse::<u64>().unwrap();
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "30 at once fit into a queue of one");
+    server
+        .anonymous()
+        .login(&account("ada"))
+        .await
+        .expect_status(200);
 }

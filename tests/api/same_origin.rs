@@ -7,6 +7,11 @@ use crate::support::server::TestServer;
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
+/// A server behind a proxy that speaks https under a public name.
+async fn public() -> TestServer {
+    TestServer::with(|settings| settings.public_url = "https://chat.example.com".to_owned()).await
+}
+
 struct Visitor {
     server: TestServer,
     cookie: String,
@@ -56,9 +61,12 @@ impl Visitor {
 
 #[tokio::test]
 async fn what_the_browser_says_of_the_site_decides_first() {
-    let visitor = Visitor::of(TestServer::start().await).await;
-    let own = format!("http://localhost:{}", visitor.server.port);
-    let own = own.as_str();
+    let visitor = Visitor::of(public().await).await;
+    let own = "https://chat.example.com";
+    for origin in [own, "https://evil.example", "null"] {
+        let headers = [("sec-fetch-site", "same-origin"), ("origin", origin)];
+        visitor.expect(&headers, true).await;
+    }
     visitor
         .expect(&[("sec-fetch-site", "same-origin")], true)
         .await;
@@ -66,6 +74,25 @@ async fn what_the_browser_says_of_the_site_decides_first() {
         visitor.expect(&[("sec-fetch-site", site)], false).await;
         let headers = [("sec-fetch-site", site), ("origin", own)];
         visitor.expect(&headers, false).await;
+    }
+}
+
+#[tokio::test]
+async fn the_loopback_names_are_one_origin_although_a_browser_calls_them_sites() {
+    let visitor = Visitor::of(TestServer::start().await).await;
+    let port = visitor.server.port;
+    for site in ["cross-site", "same-site"] {
+        for own in ["localhost", "127.0.0.1", "[::1]"] {
+            let origin = format!("http://{own}:{port}");
+            let headers = [("sec-fetch-site", site), ("origin", origin.as_str())];
+            visitor.expect(&headers, true).await;
+        }
+        visitor.expect(&[("sec-fetch-site", site)], false).await;
+        let other_port = format!("http://localhost:{}", port.wrapping_add(1));
+        for foreign in ["https://evil.example", "null", &other_port] {
+            let headers = [("sec-fetch-site", site), ("origin", foreign)];
+            visitor.expect(&headers, false).await;
+        }
     }
 }
 
@@ -96,10 +123,7 @@ async fn without_it_the_origin_decides_and_without_both_nothing_changes() {
 
 #[tokio::test]
 async fn under_a_public_name_the_loopback_names_are_foreign() {
-    let server =
-        TestServer::with(|settings| settings.public_url = "https://chat.example.com".to_owned())
-            .await;
-    let visitor = Visitor::of(server).await;
+    let visitor = Visitor::of(public().await).await;
     let port = visitor.server.port;
     visitor
         .expect(&[("origin", "https://chat.example.com")], true)
