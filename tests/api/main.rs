@@ -9,8 +9,16 @@
     reason = "a test that finds something missing must stop, and the panic names the line"
 )]
 
+mod actor_failures;
+mod crash;
+mod database_outage;
+mod property;
+mod shutdown;
+mod slow_reader;
 mod socket_frames;
 mod socket_handshake;
+mod socket_mentions;
 mod socket_replay;
+mod socket_revocation;
 mod socket_subscribe;
 mod support;

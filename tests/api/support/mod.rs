@@ -9,6 +9,7 @@ pub(crate) mod fixtures;
 pub(crate) mod follower;
 pub(crate) mod history;
 pub(crate) mod load;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod raw;

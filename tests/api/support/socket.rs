@@ -151,6 +151,11 @@ impl User {
         Handshake::to(self.origin()).bearer(self.token())
     }
 
+    /// The same user in the session of `token`.
+    pub(crate) fn in_session(&self, token: &str) -> Self {
+        self.with_client(self.with_token(token))
+    }
+
     /// An open socket of this user, past its hello.
     pub(crate) async fn socket(&self) -> WsClient {
         self.handshake().connect_and_greet().await.0
