@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::database::TestDatabase;
 use crate::support::fixtures::{Community, Webhook};
 use crate::support::follower::Follower;
@@ -275,4 +277,27 @@ async fn signing_in_and_connecting_fail_honestly_without_a_database() {
     it.proxy.restore();
     it.wait_for_readiness(200).await;
     owner.socket().await.round_trip().await;
+}
+
+/// The private PostgreSQL is the server's own to bring back.
+#[tokio::test]
+async fn a_private_postgresql_that_dies_is_started_again() {
+    let launch = Launch::new();
+    let server = launch.start().await;
+    let community = server.community().await;
+    let webhook = community.webhook(&community.general).await;
+    let channel = community.general.as_str();
+    let mut follower = Follower::of(&community.owner, &[channel]).await;
+    let load = Load::start(std::slice::from_ref(&webhook), 4, "");
+    load.wait_for_more(30).await;
+    let data = std::path::Path::new(launch.data_dir()).join("postgres/data");
+    let pid = std::fs::read_to_string(data.join("postmaster.pid")).expect("a running PostgreSQL");
+    let pid = pid.lines().next().and_then(|line| line.parse().ok());
+    let pid = pid.and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::KILL).expect("a running PostgreSQL");
+    load.wait_for_more(60).await;
+    let records = load.stop().await;
+    let history = audit(&community.owner, &[channel], &records).await;
+    follower.saw_all(&history).await;
+    assert_eq!(follower.connects, 1, "its socket was never closed");
 }

@@ -12,6 +12,7 @@
 mod actor_failures;
 mod crash;
 mod database_outage;
+mod overload;
 mod property;
 mod shutdown;
 mod slow_reader;
