@@ -245,7 +245,11 @@ impl Follower {
         self.resyncs += 1;
         let last_seq = frame["last_seq"].as_i64().expect("a last_seq");
         let from = self.place(channel, frame).seq();
-        let missed = self.user.history_after(channel, from).await;
+        let Some(missed) = self.user.try_history_after(channel, from).await else {
+            // Put out of the channel in the meantime, which the server says next.
+            self.place(channel, frame).on = false;
+            return;
+        };
         let place = self.place(channel, frame);
         for message in missed.iter().filter(|message| seq_of(message) <= last_seq) {
             assert_eq!(seq_of(message), place.seq() + 1, "history has no gap");
