@@ -1,3 +1,4 @@
 //! Chatalot.
 pub mod config;
 pub mod domain;
+pub mod store;

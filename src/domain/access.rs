@@ -87,9 +87,116 @@ impl ChannelAccess {
     }
 }
 
+/// Why a change of members is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The caller may not know of it, or it does not exist.
+    NotFound,
+    /// The caller sees it but may not do this.
+    Forbidden,
+    /// A community always has its owner, who hands over before leaving.
+    OwnerStays,
+}
+
+/// What an allowed change of a role means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleChange {
+    /// The member gets the role.
+    Set(Role),
+    /// The member becomes the owner, and the caller an admin.
+    HandOver,
+}
+
+/// Decides whether a caller of role `caller` may give `to` to a member of role `target`.
+///
+/// # Errors
+/// Says why not.
+pub fn decide_role_change(
+    caller: Option<Role>,
+    target: Option<Role>,
+    to: Role,
+) -> Result<RoleChange, Refusal> {
+    match (caller, target) {
+        (None, _) => Err(Refusal::NotFound),
+        (Some(Role::Member | Role::Admin), _) => Err(Refusal::Forbidden),
+        (Some(Role::Owner), None) => Err(Refusal::NotFound),
+        // Only the owner themselves can be the owner's target: there is one.
+        (Some(Role::Owner), Some(Role::Owner)) if to == Role::Owner => {
+            Ok(RoleChange::Set(Role::Owner))
+        }
+        (Some(Role::Owner), Some(Role::Owner)) => Err(Refusal::OwnerStays),
+        (Some(Role::Owner), Some(_)) if to == Role::Owner => Ok(RoleChange::HandOver),
+        (Some(Role::Owner), Some(_)) => Ok(RoleChange::Set(to)),
+    }
+}
+
+/// Decides whether a caller may remove a member; `same` when they leave by themselves.
+///
+/// # Errors
+/// Says why not.
+pub fn decide_removal(
+    caller: Option<Role>,
+    target: Option<Role>,
+    same: bool,
+) -> Result<(), Refusal> {
+    match (caller, target) {
+        (None, _) => Err(Refusal::NotFound),
+        (Some(Role::Owner), Some(Role::Owner)) => Err(Refusal::OwnerStays),
+        (Some(_), _) if same => Ok(()),
+        (Some(role), _) if !role.administers() => Err(Refusal::Forbidden),
+        (Some(_), None) => Err(Refusal::NotFound),
+        (Some(role), Some(target)) if role.may_remove(target) => Ok(()),
+        (Some(_), Some(_)) => Err(Refusal::Forbidden),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_owner_changes_roles_and_hands_the_community_over() {
+        let (owner, admin, member) = (Some(Role::Owner), Some(Role::Admin), Some(Role::Member));
+        assert_eq!(
+            decide_role_change(owner, member, Role::Admin),
+            Ok(RoleChange::Set(Role::Admin))
+        );
+        assert_eq!(
+            decide_role_change(owner, admin, Role::Owner),
+            Ok(RoleChange::HandOver)
+        );
+        assert_eq!(
+            decide_role_change(owner, owner, Role::Admin),
+            Err(Refusal::OwnerStays)
+        );
+        assert_eq!(
+            decide_role_change(owner, None, Role::Admin),
+            Err(Refusal::NotFound)
+        );
+        assert_eq!(
+            decide_role_change(admin, member, Role::Admin),
+            Err(Refusal::Forbidden)
+        );
+        assert_eq!(
+            decide_role_change(None, member, Role::Admin),
+            Err(Refusal::NotFound)
+        );
+    }
+
+    #[test]
+    fn the_owner_cannot_leave_and_nobody_removes_an_equal() {
+        let (owner, admin, member) = (Some(Role::Owner), Some(Role::Admin), Some(Role::Member));
+        assert_eq!(decide_removal(owner, owner, true), Err(Refusal::OwnerStays));
+        assert_eq!(decide_removal(member, member, true), Ok(()));
+        assert_eq!(
+            decide_removal(member, member, false),
+            Err(Refusal::Forbidden)
+        );
+        assert_eq!(decide_removal(admin, member, false), Ok(()));
+        assert_eq!(decide_removal(admin, admin, false), Err(Refusal::Forbidden));
+        assert_eq!(decide_removal(admin, owner, false), Err(Refusal::Forbidden));
+        assert_eq!(decide_removal(None, member, false), Err(Refusal::NotFound));
+    }
 
     fn access(role: Option<Role>, private: bool, member: bool) -> ChannelAccess {
         ChannelAccess {

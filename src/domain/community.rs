@@ -8,6 +8,16 @@ use super::ids::{ChannelId, CommunityId, Seq};
 use super::time::Timestamp;
 use super::user::User;
 
+/// The greatest number of communities a user is in: their list is answered whole.
+pub const MAX_COMMUNITIES_PER_USER: i64 = 500;
+
+/// The greatest number of channels of one community: their list is answered whole, and one
+/// connection can watch them all.
+pub const MAX_CHANNELS_PER_COMMUNITY: i64 = 1000;
+
+/// The greatest number of invites of one community: their list is answered whole.
+pub const MAX_INVITES_PER_COMMUNITY: i64 = 500;
+
 /// A community, as one of its members sees it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Community {

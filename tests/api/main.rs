@@ -9,11 +9,28 @@
     reason = "a test that finds something missing must stop, and the panic names the line"
 )]
 
+mod accounts;
 mod actor_failures;
+mod body_limits;
+mod channels;
+mod communities;
+mod configuration;
 mod crash;
 mod database_outage;
+mod guessing;
+mod invites;
+mod mentions;
+mod messages;
+mod notifications;
+mod openapi;
+mod operating;
 mod overload;
+mod posting;
+mod problems;
 mod property;
+mod rates;
+mod same_origin;
+mod sessions;
 mod shutdown;
 mod slow_reader;
 mod socket_frames;
@@ -23,3 +40,6 @@ mod socket_replay;
 mod socket_revocation;
 mod socket_subscribe;
 mod support;
+mod webhook_access;
+mod webhook_edits;
+mod webhooks;

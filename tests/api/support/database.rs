@@ -90,7 +90,7 @@ async fn run_cluster(ready: std::sync::mpsc::Sender<Cluster>) {
         root,
         commands,
     };
-    chatalot::store::migrate(&cluster.config(TEMPLATE))
+    chatalot::store::migrate(&cluster.config(TEMPLATE).into())
         .await
         .expect("migrate the template database");
     ready.send(cluster).unwrap_or_else(|_| unreachable!());

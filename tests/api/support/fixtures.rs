@@ -124,7 +124,7 @@ impl Community {
         let answer = self.owner.create_webhook(channel_id, &body).await;
         let answer = answer.expect_status(201);
         Webhook {
-            client: self.owner.signed_out(),
+            owner: self.owner.clone(),
             id: answer.id(),
             token: answer.str("token"),
             url: answer.str("url"),
@@ -136,7 +136,8 @@ impl Community {
 /// A webhook whose token the test knows.
 #[derive(Clone)]
 pub(crate) struct Webhook {
-    client: ApiClient,
+    /// Who made it.
+    pub(crate) owner: User,
     pub(crate) id: String,
     pub(crate) token: String,
     pub(crate) url: String,
@@ -146,12 +147,14 @@ pub(crate) struct Webhook {
 impl Webhook {
     /// Posts `body`, whatever comes of it.
     pub(crate) async fn execute(&self, body: &Value) -> Answer {
-        self.client.execute_webhook(&self.token, body).await
+        let caller = self.owner.signed_out();
+        caller.execute_webhook(&self.token, body).await
     }
 
     /// Posts `bytes` as they are, without a Content-Type.
     pub(crate) async fn execute_bytes(&self, bytes: impl Into<Vec<u8>>) -> Answer {
-        self.client.post(self.path()).bytes(bytes).send().await
+        let call = self.owner.signed_out().post(self.path());
+        call.bytes(bytes).send().await
     }
 
     /// Posts `content`, which must be accepted, and tells the message's id.

@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod endpoints;
 pub(crate) mod fixtures;
 pub(crate) mod follower;
+pub(crate) mod formats;
 pub(crate) mod handshake;
 pub(crate) mod history;
 pub(crate) mod load;

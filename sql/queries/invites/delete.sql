@@ -1,0 +1,3 @@
+-- Ends an invite.
+-- $1: code. Index: invites_pkey.
+delete from invites where code = $1

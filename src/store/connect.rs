@@ -1,0 +1,142 @@
+//! Connections: where to, with which time-outs, with or without TLS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::StoreError;
+
+/// How long a new connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how long without an answer from the database's machine a connection is given up.
+/// Without it a machine that vanishes holds a connection for a quarter of an hour.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Which database. Holds a password perhaps, so it is never shown.
+#[derive(Clone)]
+pub struct DatabaseUrl(tokio_postgres::Config);
+
+impl DatabaseUrl {
+    /// Reads a URL or key-value string of libpq's form.
+    ///
+    /// # Errors
+    /// When it is neither. The sentence does not repeat it.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        let config = url.parse::<tokio_postgres::Config>();
+        config.map(Self).map_err(|error| {
+            StoreError::Setup(format!("database.url is not a PostgreSQL URL: {error}"))
+        })
+    }
+
+    /// The settings of a connection, as the driver takes them.
+    #[must_use]
+    pub fn config(&self) -> &tokio_postgres::Config {
+        &self.0
+    }
+}
+
+impl From<tokio_postgres::Config> for DatabaseUrl {
+    fn from(config: tokio_postgres::Config) -> Self {
+        Self(config)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(..)")
+    }
+}
+
+/// How connections behave.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Connections at most.
+    pub pool_size: usize,
+    /// How long a caller waits for one.
+    pub wait: Duration,
+    /// How long a statement may run.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Duration,
+    /// Further settings of the connection, as `name=value`.
+    pub session_settings: Vec<&'static str>,
+}
+
+pub(super) fn pool(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Pool, StoreError> {
+    let config = with_session_settings(url.0.clone(), settings);
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = if config.get_ssl_mode() == SslMode::Require {
+        Manager::from_config(config, tls()?, recycling)
+    } else {
+        Manager::from_config(config, NoTls, recycling)
+    };
+    Pool::builder(manager)
+        .max_size(settings.pool_size)
+        .wait_timeout(Some(settings.wait))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .recycle_timeout(Some(CONNECT_TIMEOUT))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| StoreError::Setup(error.to_string()))
+}
+
+fn with_session_settings(
+    mut config: tokio_postgres::Config,
+    settings: &StoreSettings,
+) -> tokio_postgres::Config {
+    let mut options = config.get_options().map(str::to_owned).unwrap_or_default();
+    let mut set = |setting: String| {
+        options.push_str(" -c ");
+        options.push_str(&setting);
+    };
+    set(format!(
+        "statement_timeout={}",
+        settings.statement_timeout.as_millis()
+    ));
+    set(format!(
+        "lock_timeout={}",
+        settings.lock_timeout.as_millis()
+    ));
+    // A process that was frozen in the middle of a transaction must not hold its locks.
+    set("idle_in_transaction_session_timeout=30000".to_owned());
+    for setting in &settings.session_settings {
+        set((*setting).to_owned());
+    }
+    config.options(options.trim_start());
+    if config.get_application_name().is_none() {
+        config.application_name("chatalot");
+    }
+    config
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(TCP_USER_TIMEOUT);
+    config
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(30));
+    config
+}
+
+/// TLS with the certificates that the operating system trusts.
+fn tls() -> Result<MakeRustlsConnect, StoreError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    if roots.is_empty() {
+        return Err(StoreError::Setup(
+            "sslmode=require needs the system's certificates; install the package ca-certificates"
+                .to_owned(),
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StoreError::Setup(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}

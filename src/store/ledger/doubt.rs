@@ -1,0 +1,116 @@
+//! After a connection was lost while committing: are the posts there?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::transaction::{LOCK_CHANNELS, OpenTransaction};
+use super::{CommittedPost, PostOutcome, WriteError};
+use crate::domain::ids::{ChannelId, MessageId, UserId};
+use crate::domain::message::{Message, MessageBody};
+use crate::domain::notification::Alert;
+use crate::domain::webhook::WebhookPost;
+use crate::store::{StoreError, rows};
+
+const FIND_MESSAGES: &str = include_str!("../../../sql/queries/ledger/find_messages.sql");
+const FIND_ALERTS: &str = include_str!("../../../sql/queries/ledger/find_alerts.sql");
+
+/// How long the database may stay away before the outcome counts as unknown. A restart of
+/// PostgreSQL with some log to replay fits into it.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Looks the posts up on a new connection until the database answers.
+pub(super) async fn resolve(
+    pool: &Pool,
+    round_trip: Duration,
+    posts: &[Arc<WebhookPost>],
+) -> Result<Vec<PostOutcome>, WriteError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let error = match timeout(round_trip, look_up(pool, posts)).await {
+            Ok(Ok(found)) => return outcomes(posts, found),
+            Ok(Err(error)) => error,
+            Err(elapsed) => StoreError::Unavailable(Box::new(elapsed)),
+        };
+        if Instant::now() >= deadline {
+            return Err(WriteError::OutcomeUnknown(error));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn outcomes(
+    posts: &[Arc<WebhookPost>],
+    mut found: Vec<CommittedPost>,
+) -> Result<Vec<PostOutcome>, WriteError> {
+    if found.is_empty() {
+        let source = StoreError::Unavailable("the connection was lost before the commit".into());
+        return Err(WriteError::NotWritten(source));
+    }
+    // One transaction wrote them, so those that are missing had no webhook any more.
+    let outcome = |post: &WebhookPost| {
+        let at = found
+            .iter()
+            .position(|committed| committed.message.id == post.message_id);
+        at.map_or(PostOutcome::WebhookGone, |at| {
+            PostOutcome::Committed(Box::new(found.swap_remove(at)))
+        })
+    };
+    Ok(posts.iter().map(outcome).collect())
+}
+
+async fn look_up(pool: &Pool, posts: &[Arc<WebhookPost>]) -> Result<Vec<CommittedPost>, StoreError> {
+    let connection = pool.get().await?;
+    let lock = connection.prepare_cached(LOCK_CHANNELS).await?;
+    let find_messages = connection.prepare_cached(FIND_MESSAGES).await?;
+    let find_alerts = connection.prepare_cached(FIND_ALERTS).await?;
+    let mut channel_ids: Vec<ChannelId> = posts.iter().map(|post| post.channel_id).collect();
+    channel_ids.sort_unstable();
+    channel_ids.dedup();
+    let ids: Vec<MessageId> = posts.iter().map(|post| post.message_id).collect();
+
+    connection.batch_execute("begin").await?;
+    // The lost connection's backend may still be committing. It holds these locks until it
+    // is done, so that after them the answer is final.
+    connection.query(&lock, &[&channel_ids]).await?;
+    let found = connection
+        .query(&find_messages, &[&channel_ids, &ids])
+        .await?;
+    let messages: Vec<Message> = found.iter().map(rows::message).collect::<Result<_, _>>()?;
+    let mentioned: Vec<UserId> = messages
+        .iter()
+        .flat_map(|message| {
+            let MessageBody::Webhook { mentions, .. } = &message.body;
+            mentions.iter().copied()
+        })
+        .collect();
+    let alerts = connection
+        .query(&find_alerts, &[&mentioned, &channel_ids, &ids])
+        .await?;
+    let mut alerts: Vec<Alert> = alerts
+        .iter()
+        .map(|row| {
+            Ok(Alert {
+                user_id: row.try_get("user_id")?,
+                notification: rows::notification(row)?,
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    connection.batch_execute("commit").await?;
+    OpenTransaction::on(connection).ended();
+
+    let committed = messages.into_iter().map(|message| {
+        let (of_message, rest) = std::mem::take(&mut alerts)
+            .into_iter()
+            .partition(|alert| alert.notification.message_id == message.id);
+        alerts = rest;
+        CommittedPost {
+            message,
+            alerts: of_message,
+        }
+    });
+    Ok(committed.collect())
+}

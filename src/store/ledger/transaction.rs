@@ -1,0 +1,233 @@
+//! One transaction of the ledger: two round trips on one connection.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use fail::fail_point;
+use futures_util::future::{try_join, try_join4};
+use tokio::time::timeout;
+use tokio_postgres::{Error, Statement};
+
+use super::batch::{Decided, Facts};
+use crate::domain::ids::{ChannelId, Seq, WebhookId};
+use crate::domain::webhook::WebhookPost;
+use crate::store::{Parameter, PostOutcome, StoreError};
+
+pub(super) const LOCK_CHANNELS: &str =
+    include_str!("../../../sql/queries/ledger/lock_channels.sql");
+const FIND_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/find_webhooks.sql");
+const FIND_MENTIONED: &str = include_str!("../../../sql/queries/ledger/find_mentioned.sql");
+const INSERT_MESSAGES: &str = include_str!("../../../sql/queries/ledger/insert_messages.sql");
+const INSERT_NOTIFICATIONS: &str =
+    include_str!("../../../sql/queries/ledger/insert_notifications.sql");
+const ADVANCE_CHANNELS: &str = include_str!("../../../sql/queries/ledger/advance_channels.sql");
+const TOUCH_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/touch_webhooks.sql");
+
+/// What one try came to.
+pub(super) enum Attempt {
+    Committed(Vec<PostOutcome>),
+    /// Nothing was written, because of what a post contains.
+    DataRefused(String),
+    /// Nothing was written, for a reason outside the posts.
+    Unwritten(StoreError),
+    /// The commit was sent, and the connection was lost before its answer.
+    InDoubt(StoreError),
+}
+
+/// A connection with a transaction open on it. Dropped before the transaction's end is known,
+/// it closes the connection rather than giving it back to the pool.
+pub(super) struct OpenTransaction(Option<Object>);
+
+impl OpenTransaction {
+    pub(super) fn on(connection: Object) -> Self {
+        Self(Some(connection))
+    }
+
+    pub(super) fn ended(mut self) {
+        // Returns to the pool when dropped.
+        drop(self.0.take());
+    }
+}
+
+impl Drop for OpenTransaction {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+pub(super) async fn attempt(pool: &Pool, round_trip: Duration, posts: &[Arc<WebhookPost>]) -> Attempt {
+    let (open, decided) = match begin(pool, round_trip, posts).await {
+        Ok(begun) => begun,
+        Err(StoreError::Refused(error)) => return Attempt::DataRefused(error.to_string()),
+        Err(error) => return Attempt::Unwritten(error),
+    };
+    fail_point!("ledger_before_commit");
+    let written = match &open.0 {
+        Some(connection) => timeout(round_trip, write(connection, &decided)).await,
+        None => return Attempt::Unwritten(StoreError::Unexpected("no connection".to_owned())),
+    };
+    fail_point!("ledger_after_commit");
+    match written {
+        Ok(Ok(())) => {
+            open.ended();
+            Attempt::Committed(decided.outcomes)
+        }
+        Ok(Err(error)) => match error {
+            // These are answers of a database that is alive: the transaction was rolled back.
+            StoreError::Refused(_) | StoreError::Conflict(_) => {
+                Attempt::DataRefused(error.to_string())
+            }
+            StoreError::Contended(_) | StoreError::Unexpected(_) | StoreError::Setup(_) => {
+                Attempt::Unwritten(error)
+            }
+            StoreError::Unavailable(_) => Attempt::InDoubt(error),
+        },
+        Err(elapsed) => Attempt::InDoubt(StoreError::Unavailable(Box::new(elapsed))),
+    }
+}
+
+/// Opens the transaction, takes the fences and reads what the posts depend on. The statements
+/// leave together; each sees what was committed before it began, so those after the lock see
+/// every change that the lock waited for.
+async fn begin(
+    pool: &Pool,
+    round_trip: Duration,
+    posts: &[Arc<WebhookPost>],
+) -> Result<(OpenTransaction, Decided), StoreError> {
+    let connection = pool.get().await?;
+    let prepare = |sql| connection.prepare_cached(sql);
+    let (lock, webhooks, mentioned) = (
+        prepare(LOCK_CHANNELS).await?,
+        prepare(FIND_WEBHOOKS).await?,
+        prepare(FIND_MENTIONED).await?,
+    );
+    let channel_ids: Vec<ChannelId> = posts
+        .iter()
+        .map(|post| post.channel_id)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let hooks: BTreeSet<(ChannelId, WebhookId)> = posts
+        .iter()
+        .map(|post| (post.channel_id, post.webhook_id))
+        .collect();
+    let (hook_channels, hook_ids): (Vec<ChannelId>, Vec<WebhookId>) = hooks.into_iter().unzip();
+    let candidates: BTreeSet<(ChannelId, &str)> = posts
+        .iter()
+        .flat_map(|post| {
+            post.candidates
+                .iter()
+                .map(|name| (post.channel_id, name.as_str()))
+        })
+        .collect();
+    let (candidate_channels, candidate_names): (Vec<ChannelId>, Vec<&str>) =
+        candidates.into_iter().unzip();
+
+    let open = OpenTransaction::on(connection);
+    let Some(client) = &open.0 else {
+        return Err(StoreError::Unexpected("no connection".to_owned()));
+    };
+    let find_mentioned = async {
+        if candidate_names.is_empty() {
+            return Ok(Vec::new());
+        }
+        client
+            .query(&mentioned, &[&candidate_channels, &candidate_names])
+            .await
+    };
+    let read = async {
+        try_join4(
+            client.batch_execute("begin"),
+            client.query(&lock, &[&channel_ids]),
+            client.query(&webhooks, &[&hook_channels, &hook_ids]),
+            find_mentioned,
+        )
+        .await
+    };
+    let ((), channels, webhooks, members) = timeout(round_trip, read)
+        .await
+        .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))??;
+    let decided = Facts::read(&channels, &webhooks, &members)?.decide(posts);
+    Ok((open, decided))
+}
+
+/// Writes what was decided, and commits.
+async fn write(connection: &Object, decided: &Decided) -> Result<(), StoreError> {
+    let prepare = |sql| connection.prepare_cached(sql);
+    let (messages, notifications) = (decided.messages(), decided.notifications());
+    let insert_messages = prepare(INSERT_MESSAGES).await?;
+    let insert_notifications = prepare(INSERT_NOTIFICATIONS).await?;
+    let (advance, touch) = (
+        prepare(ADVANCE_CHANNELS).await?,
+        prepare(TOUCH_WEBHOOKS).await?,
+    );
+    let (heads_of, heads): (Vec<ChannelId>, Vec<Seq>) =
+        decided.heads.iter().map(|(id, seq)| (*id, *seq)).unzip();
+    let (used_in, used): (Vec<ChannelId>, Vec<WebhookId>) = decided.used.iter().copied().unzip();
+    let inserts = try_join4(
+        execute_if(
+            connection,
+            !messages.ids.is_empty(),
+            insert_messages,
+            vec![
+                &messages.channel_ids,
+                &messages.seqs,
+                &messages.ids,
+                &messages.webhook_ids,
+                &messages.author_names,
+                &messages.author_avatar_urls,
+                &messages.contents,
+                &messages.mentions,
+                &messages.created_at,
+            ],
+        ),
+        execute_if(
+            connection,
+            !notifications.ids.is_empty(),
+            insert_notifications,
+            vec![
+                &notifications.user_ids,
+                &notifications.ids,
+                &notifications.community_ids,
+                &notifications.channel_ids,
+                &notifications.message_ids,
+                &notifications.seqs,
+                &notifications.author_names,
+                &notifications.author_avatar_urls,
+                &notifications.previews,
+                &notifications.created_at,
+            ],
+        ),
+        execute_if(
+            connection,
+            !heads.is_empty(),
+            advance,
+            vec![&heads_of, &heads],
+        ),
+        execute_if(connection, !used.is_empty(), touch, vec![&used_in, &used]),
+    );
+    // Sent behind the inserts without waiting for them. After a failed insert PostgreSQL
+    // takes a commit for a rollback, and the failure is what is reported.
+    let commit = async { connection.batch_execute("commit").await };
+    let written: Result<_, Error> = try_join(inserts, commit).await;
+    written?;
+    Ok(())
+}
+
+/// Runs a statement unless there is nothing for it to do.
+async fn execute_if(
+    connection: &Object,
+    needed: bool,
+    statement: Statement,
+    parameters: Vec<Parameter<'_>>,
+) -> Result<u64, Error> {
+    if needed {
+        connection.execute(&statement, &parameters).await
+    } else {
+        Ok(0)
+    }
+}
