@@ -10,10 +10,13 @@
 )]
 
 mod accounts;
+mod actor_failures;
 mod body_limits;
 mod channels;
 mod communities;
 mod configuration;
+mod crash;
+mod database_outage;
 mod guessing;
 mod invites;
 mod mentions;
@@ -21,14 +24,20 @@ mod messages;
 mod notifications;
 mod openapi;
 mod operating;
+mod overload;
 mod posting;
 mod problems;
+mod property;
 mod rates;
 mod same_origin;
 mod sessions;
+mod shutdown;
+mod slow_reader;
 mod socket_frames;
 mod socket_handshake;
+mod socket_mentions;
 mod socket_replay;
+mod socket_revocation;
 mod socket_subscribe;
 mod support;
 mod webhook_access;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::support::handshake::Handshake;
 use crate::support::raw;
 use crate::support::server::TestServer;
-use crate::support::socket::Handshake;
 
 #[tokio::test]
 async fn the_hello_comes_first_and_introduces_both_sides() {

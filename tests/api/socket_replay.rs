@@ -204,7 +204,7 @@ async fn unsubscribing_during_a_replay_ends_it() {
     let (community, webhook) = server.channel_with_webhook().await;
     webhook.fill(600).await;
     let mut socket = community.owner.socket().await;
-    ask(&mut socket, &community.general, 0, None).await;
+    socket.subscribe(&community.general, Some(0)).await;
     socket
         .send_json(json!({"type": "unsubscribe", "channels": [community.general]}))
         .await;

@@ -157,6 +157,43 @@ async fn unsubscribing_what_is_not_subscribed_does_no_harm() {
 }
 
 #[tokio::test]
+async fn an_unsubscribe_undoes_the_subscribes_before_it() {
+    let server = TestServer::start().await;
+    let (community, webhook) = server.channel_with_webhook().await;
+    let other = community.channel("other").await;
+    let other_webhook = community.webhook(&other).await;
+    for round in 0..5 {
+        let mut socket = community.owner.socket().await;
+        // All at once, so that the first is still being looked at when the last arrives.
+        for channel in [&community.general, &other] {
+            ask_for(&mut socket, std::slice::from_ref(channel)).await;
+        }
+        socket
+            .send_json(json!({"type": "unsubscribe", "channels": [other]}))
+            .await;
+        socket.round_trip().await;
+        socket
+            .expect_frame_where("the first subscribed", |frame| {
+                frame["type"] == "subscribed" && frame["channel_id"] == community.general.as_str()
+            })
+            .await;
+        // By now the server has long decided about the second as well.
+        let mark = format!("heard {round}");
+        webhook.says(&mark).await;
+        other_webhook.says("unheard").await;
+        webhook.says("last").await;
+        loop {
+            let frame = socket.next_frame().await;
+            assert_ne!(frame["message"]["content"], "unheard", "{frame}");
+            if frame["message"]["content"] == "last" {
+                break;
+            }
+        }
+        socket.expect_nothing_for(100).await;
+    }
+}
+
+#[tokio::test]
 async fn subscribing_twice_delivers_once() {
     let server = TestServer::start().await;
     let (community, webhook) = server.channel_with_webhook().await;

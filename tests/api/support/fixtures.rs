@@ -39,6 +39,14 @@ impl User {
         }
     }
 
+    /// The same user with another client, of another session say.
+    pub(crate) fn with_client(&self, client: ApiClient) -> Self {
+        Self {
+            client,
+            ..self.clone()
+        }
+    }
+
     /// Everybody whom the inbox of this user says that a message mentioned them, as the
     /// notifications are listed.
     pub(crate) async fn inbox(&self) -> Vec<Value> {

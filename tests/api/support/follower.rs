@@ -2,7 +2,7 @@
 //! each interruption, reads over HTTP when it is told to resync, and holds the server to the
 //! promise that within a subscription nothing is missing and nothing comes twice.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -18,17 +18,12 @@ use super::socket::{DEADLINE, WsClient};
 struct Place {
     /// The messages it has, by seq: without a gap, from 1 on.
     messages: BTreeMap<i64, String>,
-    state: State,
-}
-
-#[derive(Default, PartialEq, Eq)]
-enum State {
-    /// No message may arrive.
-    #[default]
-    Off,
-    /// Subscribed from that seq on, not yet confirmed.
-    Asked(i64),
-    On,
+    /// Whether the client wants to be subscribed, and asks again when it comes back.
+    wanted: bool,
+    /// Whether the subscription was confirmed; otherwise no message may arrive.
+    on: bool,
+    /// The places of the subscribe frames that were not answered yet, oldest first.
+    asked: VecDeque<i64>,
 }
 
 impl Place {
@@ -88,8 +83,8 @@ impl Follower {
     /// Subscribes to `channel` from its place on, now or as soon as it is connected.
     pub(crate) async fn subscribe(&mut self, channel: &str) {
         let place = self.places.entry(channel.to_owned()).or_default();
-        place.state = State::Asked(place.seq());
-        if self.socket.is_some() {
+        place.wanted = true;
+        if self.epoch.is_some() && self.socket.is_some() {
             self.ask(&[channel.to_owned()]).await;
         }
     }
@@ -98,7 +93,7 @@ impl Follower {
         let mut entries = Vec::new();
         for channel in channels {
             let place = self.places.get_mut(channel).expect("a known channel");
-            place.state = State::Asked(place.seq());
+            place.asked.push_back(place.seq());
             entries.push(json!({"id": channel, "after_seq": place.seq()}));
         }
         let frame = json!({"type": "subscribe", "channels": entries, "epoch": self.epoch});
@@ -115,6 +110,10 @@ impl Follower {
 
     /// Ends the subscription to `channel`; from the return on none of its messages may come.
     pub(crate) async fn unsubscribe(&mut self, channel: &str) {
+        // An answer that is still to come would be taken for a new subscription.
+        self.settle().await;
+        let place = self.places.entry(channel.to_owned()).or_default();
+        place.wanted = false;
         self.send(json!({"type": "unsubscribe", "channels": [channel]}))
             .await;
         let reference = uuid::Uuid::now_v7().to_string();
@@ -126,12 +125,16 @@ impl Follower {
             }
         }
         let place = self.places.entry(channel.to_owned()).or_default();
-        place.state = State::Off;
+        place.on = false;
     }
 
     /// Hangs up without a word, as a phone in a tunnel does.
     pub(crate) fn hang_up(&mut self) {
         self.socket = None;
+        for place in self.places.values_mut() {
+            place.on = false;
+            place.asked.clear();
+        }
     }
 
     /// Stops taking data, or takes it again.
@@ -181,7 +184,7 @@ impl Follower {
                 Err(code) => {
                     assert!(code.unwrap_or(0) < 4500, "told not to come back: {code:?}");
                     self.ends.push(code);
-                    self.socket = None;
+                    self.hang_up();
                 }
             }
         }
@@ -194,8 +197,7 @@ impl Follower {
                 let epoch = frame["epoch"].as_str().expect("an epoch").to_owned();
                 let before = self.epoch.replace(epoch.clone());
                 assert!(before.is_none_or(|before| before == epoch), "another epoch");
-                let wanted = self.places.iter();
-                let wanted = wanted.filter(|(_, place)| place.state != State::Off);
+                let wanted = self.places.iter().filter(|(_, place)| place.wanted);
                 let wanted: Vec<String> = wanted.map(|(channel, _)| channel.clone()).collect();
                 if !wanted.is_empty() {
                     self.ask(&wanted).await;
@@ -203,27 +205,32 @@ impl Follower {
             }
             "subscribed" => {
                 let place = self.place(channel, frame);
-                if let State::Asked(after) = place.state {
-                    place.messages.split_off(&(after + 1));
-                }
-                place.state = State::On;
+                let after = place.asked.pop_front();
+                let after = after.unwrap_or_else(|| panic!("nobody asked: {frame}"));
+                place.messages.split_off(&(after + 1));
+                (place.on, place.wanted) = (true, true);
             }
             "message" => {
                 let place = self.place(channel, frame);
-                assert!(place.state != State::Off, "not subscribed: {frame}");
+                assert!(place.on, "not subscribed: {frame}");
                 let next = place.seq() + 1;
                 assert_eq!(seq_of(frame), next, "no gap and no repeat: {frame}");
                 place.messages.insert(next, id_of(&frame["message"]));
             }
             "resync" => self.resync(channel, frame).await,
-            "channel_removed" => self.place(channel, frame).state = State::Off,
+            "channel_removed" => {
+                let place = self.places.entry(channel.to_owned()).or_default();
+                (place.on, place.wanted) = (false, false);
+            }
             "mention" => {
                 self.mentions.insert(id_of(&frame["notification"]));
             }
             "error" => {
                 let code = frame["code"].as_str().unwrap_or_default();
                 assert_eq!(code, "not_a_member", "an error: {frame}");
-                self.place(channel, frame).state = State::Off;
+                let place = self.place(channel, frame);
+                place.asked.pop_front();
+                (place.on, place.wanted) = (false, false);
             }
             _ => {}
         }
@@ -238,20 +245,23 @@ impl Follower {
         self.resyncs += 1;
         let last_seq = frame["last_seq"].as_i64().expect("a last_seq");
         let from = self.place(channel, frame).seq();
-        let missed = self.user.history_after(channel, from).await;
+        let Some(missed) = self.user.try_history_after(channel, from).await else {
+            // Put out of the channel in the meantime, which the server says next.
+            self.place(channel, frame).on = false;
+            return;
+        };
         let place = self.place(channel, frame);
         for message in missed.iter().filter(|message| seq_of(message) <= last_seq) {
             assert_eq!(seq_of(message), place.seq() + 1, "history has no gap");
             place.messages.insert(seq_of(message), id_of(message));
         }
         assert_eq!(place.seq(), last_seq, "the resync's last_seq can be read");
-        place.state = State::On;
     }
 
     /// Takes frames until every subscription is confirmed or refused.
     pub(crate) async fn settle(&mut self) {
         let deadline = Instant::now() + DEADLINE;
-        let waiting = |place: &Place| matches!(place.state, State::Asked(_));
+        let waiting = |place: &Place| !place.asked.is_empty() || place.wanted != place.on;
         while self.socket.is_none() || self.places.values().any(waiting) {
             assert!(Instant::now() < deadline, "subscriptions in time");
             self.next(DEADLINE).await.expect("a frame in time");
@@ -261,7 +271,17 @@ impl Follower {
     /// Whether the subscription to `channel` is on, as far as the client knows.
     pub(crate) fn is_on(&self, channel: &str) -> bool {
         let place = self.places.get(channel);
-        place.is_some_and(|place| place.state == State::On)
+        place.is_some_and(|place| place.on)
+    }
+
+    /// Takes frames until the server has said that `channel` is gone for this user.
+    pub(crate) async fn until_off(&mut self, channel: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        let is_off = |place: &Place| !place.on && !place.wanted && place.asked.is_empty();
+        while !self.places.get(channel).is_none_or(is_off) {
+            assert!(Instant::now() < deadline, "the end of {channel} in time");
+            self.next(DEADLINE).await.expect("a frame in time");
+        }
     }
 
     /// Takes frames until the client has `channel` up to `seq`.

@@ -7,16 +7,30 @@ use super::fixtures::{User, Webhook};
 
 impl User {
     /// Every message of the channel after `seq`, oldest first.
-    pub(crate) async fn history_after(&self, channel_id: &str, mut seq: i64) -> Vec<Value> {
+    pub(crate) async fn history_after(&self, channel_id: &str, seq: i64) -> Vec<Value> {
+        let history = self.try_history_after(channel_id, seq).await;
+        history.unwrap_or_else(|| panic!("{} may not read {channel_id}", self.username))
+    }
+
+    /// The same; `None` when the user may not read it (any more).
+    pub(crate) async fn try_history_after(
+        &self,
+        channel_id: &str,
+        mut seq: i64,
+    ) -> Option<Vec<Value>> {
         let mut messages = Vec::new();
         loop {
             let query = format!("?after={seq}&limit=200");
-            let page = self.messages(channel_id, &query).await.expect_status(200);
+            let page = self.messages(channel_id, &query).await;
+            if matches!(page.status, 403 | 404) {
+                return None;
+            }
+            let page = page.expect_status(200);
             let page_messages = page.body["messages"].as_array().expect("messages");
             messages.extend(page_messages.iter().cloned());
             match page_messages.last() {
                 Some(last) if page.body["has_more"] == true => seq = seq_of(last),
-                _ => return messages,
+                _ => return Some(messages),
             }
         }
     }

@@ -130,7 +130,8 @@ pub(crate) async fn try_post(
     })
 }
 
-async fn post(
+/// Posts `content` and notes the answer; whether it was accepted.
+pub(crate) async fn post(
     http: &reqwest::Client,
     webhook: &Webhook,
     content: String,

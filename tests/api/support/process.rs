@@ -2,7 +2,9 @@
 //! stop, and for failures that are switched on for the whole process.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -23,21 +26,40 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How the program is started; started again from the same value, it finds the same data.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Launch {
     environment: BTreeMap<String, String>,
+    /// Where the server keeps its files; readable to the user whom PostgreSQL runs as when
+    /// the tests run as root.
+    data: Arc<TempDir>,
 }
 
 impl Launch {
     /// A server without the limits that a test under load runs into. It has the same port
     /// each time it is started, as an operator's has, so that its clients find it again.
     pub(crate) fn new() -> Self {
-        Self::default()
+        let data = tempfile::Builder::new()
+            .prefix("chatalot-test-data-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a directory");
+        let path = data.path().to_str().expect("a path in UTF-8");
+        let environment = [("CHATALOT_DATA_DIR".to_owned(), path.to_owned())].into();
+        let launch = Self {
+            environment,
+            data: Arc::new(data),
+        };
+        launch
             .set("CHATALOT_LISTEN", format!("127.0.0.1:{}", free_port()))
             .set("CHATALOT_REGISTRATION", "open")
             .set("CHATALOT_LIMITS__WEBHOOK_PER_SECOND", "0")
             .set("CHATALOT_LIMITS__ADDRESS_PER_SECOND", "0")
             .set("CHATALOT_LIMITS__LOGIN_PER_MINUTE", "0")
+    }
+
+    /// The server's data directory.
+    pub(crate) fn data_dir(&self) -> &str {
+        self.data.path().to_str().expect("a path in UTF-8")
     }
 
     pub(crate) fn set(mut self, variable: &str, value: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -45,6 +45,7 @@ pub(crate) struct DatabaseProxy {
     port: u16,
     network: watch::Sender<Network>,
     next_commit: Arc<AtomicU8>,
+    refuse_after_cut: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -76,13 +77,21 @@ impl DatabaseProxy {
             .await
             .expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let (network, state) = watch::channel(Network::Passing);
+        let (network, _) = watch::channel(Network::Passing);
         let next_commit = Arc::new(AtomicU8::new(NextCommit::Passes as u8));
-        let accepting = tokio::spawn(accept(listener, upstream, state, next_commit.clone()));
+        let refuse_after_cut = Arc::new(AtomicBool::new(false));
+        let link = Link {
+            upstream,
+            network: network.clone(),
+            next_commit: next_commit.clone(),
+            refuse_after_cut: refuse_after_cut.clone(),
+        };
+        let accepting = tokio::spawn(accept(listener, link));
         Self {
             port,
             network,
             next_commit,
+            refuse_after_cut,
             accepting,
         }
     }
@@ -106,39 +115,47 @@ impl DatabaseProxy {
         self.next_commit.store(fate as u8, Ordering::SeqCst);
     }
 
+    /// After the cut of the next commit nothing gets through any more.
+    pub(crate) fn refuse_after_the_cut(&self) {
+        self.refuse_after_cut.store(true, Ordering::SeqCst);
+    }
+
     /// The fate that was set has happened.
     pub(crate) fn commit_was_cut(&self) -> bool {
         self.next_commit.load(Ordering::SeqCst) == NextCommit::Passes as u8
     }
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What every connection through the proxy shares.
+#[derive(Clone)]
+struct Link {
     upstream: Upstream,
-    network: watch::Receiver<Network>,
+    network: watch::Sender<Network>,
     next_commit: Arc<AtomicU8>,
-) {
+    refuse_after_cut: Arc<AtomicBool>,
+}
+
+async fn accept(listener: TcpListener, link: Link) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         // The listener itself stays: another test could be given its port if it closed.
-        if *network.borrow() == Network::Broken {
+        if *link.network.borrow() == Network::Broken {
             reset(&stream);
             continue;
         }
-        let (upstream, network, next_commit) =
-            (upstream.clone(), network.clone(), next_commit.clone());
+        let link = link.clone();
         tokio::spawn(async move {
-            match upstream {
+            match &link.upstream {
                 Upstream::Tcp(address) => {
                     if let Ok(database) = TcpStream::connect(address).await {
-                        pass(stream, database, network, next_commit).await;
+                        pass(stream, database, &link).await;
                     }
                 }
                 Upstream::Unix(path) => {
                     if let Ok(database) = UnixStream::connect(path).await {
-                        pass(stream, database, network, next_commit).await;
+                        pass(stream, database, &link).await;
                     }
                 }
             }
@@ -151,12 +168,9 @@ fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
 }
 
-async fn pass(
-    stream: TcpStream,
-    database: impl AsyncRead + AsyncWrite,
-    mut network: watch::Receiver<Network>,
-    next_commit: Arc<AtomicU8>,
-) {
+async fn pass(stream: TcpStream, database: impl AsyncRead + AsyncWrite, link: &Link) {
+    let mut network = link.network.subscribe();
+    let next_commit = &link.next_commit;
     reset(&stream);
     let (mut from_server, mut to_server) = stream.into_split();
     let (mut from_database, mut to_database) = tokio::io::split(database);
@@ -167,7 +181,7 @@ async fn pass(
         network.clone(),
         |bytes| {
             let fate = next_commit.load(Ordering::SeqCst);
-            if fate == NextCommit::Passes as u8 || !commits(bytes) {
+            if fate == NextCommit::Passes as u8 || !contains(bytes, b"commit\0") {
                 return Verdict::Pass;
             }
             next_commit.store(NextCommit::Passes as u8, Ordering::SeqCst);
@@ -182,9 +196,19 @@ async fn pass(
         &mut from_database,
         &mut to_server,
         network.clone(),
-        |_| match *was_cut.borrow_and_update() {
-            true => Verdict::Cut,
-            false => Verdict::Pass,
+        |bytes| {
+            if !*was_cut.borrow_and_update() {
+                return Verdict::Pass;
+            }
+            // The statements before the commit may have left together with it, and it is done
+            // only when it is answered itself.
+            if !contains(bytes, b"COMMIT\0") && !contains(bytes, b"ROLLBACK\0") {
+                return Verdict::Swallow;
+            }
+            if link.refuse_after_cut.swap(false, Ordering::SeqCst) {
+                link.network.send_replace(Network::Broken);
+            }
+            Verdict::Cut
         },
     );
     tokio::select! {
@@ -194,15 +218,16 @@ async fn pass(
     }
 }
 
-/// Whether the server asks for a commit in these bytes of the protocol, which is in clear.
-fn commits(bytes: &[u8]) -> bool {
+/// Whether `part` is in these bytes of the protocol, which is in clear.
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes
-        .windows(6)
-        .any(|window| window.eq_ignore_ascii_case(b"commit"))
+        .windows(part.len())
+        .any(|window| window.eq_ignore_ascii_case(part))
 }
 
 enum Verdict {
     Pass,
+    Swallow,
     Cut,
 }
 
@@ -225,6 +250,7 @@ async fn forward(
         }
         match judge(bytes) {
             Verdict::Pass => {}
+            Verdict::Swallow => continue,
             Verdict::Cut => return,
         }
         if to.write_all(bytes).await.is_err() {
