@@ -23,10 +23,13 @@
 //! `docs/ARCHITECTURE.md` has the map of the repository, the life of a post and the invariants.
 
 pub mod actors;
+pub mod app;
 pub mod backup;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod managed_postgres;
 pub mod metrics;
 pub mod protocol;
 pub mod store;
+pub mod telemetry;
