@@ -77,7 +77,10 @@ impl Contract {
             );
             return;
         }
-        let documented = &operation["responses"][answer.status.to_string()];
+        let mut documented = &operation["responses"][answer.status.to_string()];
+        if documented.is_null() && answer.status >= 400 {
+            documented = &operation["responses"]["default"];
+        }
         let context = format!("{} -> {}: {}", answer.call, answer.status, answer.text);
         assert!(
             !documented.is_null(),
