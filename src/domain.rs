@@ -15,5 +15,6 @@ pub mod notification;
 pub mod secrets;
 pub mod text;
 pub mod time;
+pub mod token_bucket;
 pub mod user;
 pub mod webhook;

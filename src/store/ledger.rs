@@ -108,7 +108,10 @@ impl LedgerStore {
         }
     }
 
-    async fn write_singly(&self, posts: &[Arc<WebhookPost>]) -> Result<Vec<PostOutcome>, WriteError> {
+    async fn write_singly(
+        &self,
+        posts: &[Arc<WebhookPost>],
+    ) -> Result<Vec<PostOutcome>, WriteError> {
         let mut outcomes = Vec::with_capacity(posts.len());
         for post in posts {
             let outcome = match self.write_together(std::slice::from_ref(post)).await {
@@ -151,7 +154,10 @@ impl LedgerStore {
     ///
     /// # Errors
     /// As [`LedgerStore::write`].
-    pub async fn find_out(&self, posts: &[Arc<WebhookPost>]) -> Result<Vec<PostOutcome>, WriteError> {
+    pub async fn find_out(
+        &self,
+        posts: &[Arc<WebhookPost>],
+    ) -> Result<Vec<PostOutcome>, WriteError> {
         doubt::resolve(&self.pool, self.round_trip, posts).await
     }
 }

@@ -51,7 +51,7 @@ fn outcomes(
         return Err(WriteError::NotWritten(source));
     }
     // One transaction wrote them, so those that are missing had no webhook any more.
-    let outcome = |post: &WebhookPost| {
+    let outcome = |post: &Arc<WebhookPost>| {
         let at = found
             .iter()
             .position(|committed| committed.message.id == post.message_id);
@@ -62,7 +62,10 @@ fn outcomes(
     Ok(posts.iter().map(outcome).collect())
 }
 
-async fn look_up(pool: &Pool, posts: &[Arc<WebhookPost>]) -> Result<Vec<CommittedPost>, StoreError> {
+async fn look_up(
+    pool: &Pool,
+    posts: &[Arc<WebhookPost>],
+) -> Result<Vec<CommittedPost>, StoreError> {
     let connection = pool.get().await?;
     let lock = connection.prepare_cached(LOCK_CHANNELS).await?;
     let find_messages = connection.prepare_cached(FIND_MESSAGES).await?;

@@ -59,7 +59,11 @@ impl Drop for OpenTransaction {
     }
 }
 
-pub(super) async fn attempt(pool: &Pool, round_trip: Duration, posts: &[Arc<WebhookPost>]) -> Attempt {
+pub(super) async fn attempt(
+    pool: &Pool,
+    round_trip: Duration,
+    posts: &[Arc<WebhookPost>],
+) -> Attempt {
     let (open, decided) = match begin(pool, round_trip, posts).await {
         Ok(begun) => begun,
         Err(StoreError::Refused(error)) => return Attempt::DataRefused(error.to_string()),

@@ -1,0 +1,26 @@
+//! The actors and the directories that find them.
+//!
+//! | message | to | from | sent with | when it cannot be taken |
+//! | --- | --- | --- | --- | --- |
+//! | `PostMessage` | channel | HTTP, by the directory | `try_send`, below an admission bound | `Overloaded` |
+//! | `Publish` | channel | HTTP, by the directory | `try_send` | counted; clients read it over HTTP |
+//! | `WriteBatch` | ledger | channel | `try_send`, below the same bound | `Unavailable` |
+//! | `Deliver` | session | anybody, by its outbox | `do_send`, below a byte budget | the session is cut off |
+//! | `EndSession` | session | directory | `do_send`, once a session | – |
+//! | `Acknowledge` | acknowledgements | session | `try_send`, below a bound | error frame `overloaded` |
+//!
+//! A panic costs the actor it happens in. Its directory starts another at the next use, which
+//! knows what PostgreSQL knows; nothing else is kept.
+
+pub mod acknowledgements;
+pub mod arbiters;
+pub mod channel;
+pub mod channels;
+pub mod history;
+pub mod housekeeper;
+pub mod ledger;
+pub mod outbox;
+pub mod posting;
+pub mod session;
+pub mod sessions;
+pub mod subscriber;

@@ -1,0 +1,203 @@
+//! The channel actor: puts the posts of one channel in order.
+//!
+//! It collects posts while a batch of its own is with the ledger, answers each when it comes
+//! back committed, and then fans it out: the message to every subscriber, an alert to every
+//! session of each mentioned member. It holds nothing that cannot be rebuilt from PostgreSQL:
+//! subscriptions live in the directory.
+//!
+//! On overload a post is refused before anything is written. On panic the posts that wait are
+//! looked up by whoever waits for them, and the next post starts another actor. It stops by
+//! itself when nothing happened for a while.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+use fail::fail_point;
+use tokio::sync::oneshot;
+
+use super::channels::ChannelEntry;
+use super::ledger::Ledger;
+use super::outbox::{About, Frame};
+use super::posting::{PendingPost, PostError, WriteBatch, Written};
+use super::sessions::SessionDirectory;
+use crate::domain::ids::ChannelId;
+use crate::metrics::Metrics;
+use crate::protocol::ServerFrame;
+use crate::store::CommittedPost;
+
+/// What every channel actor works with.
+#[derive(Clone, Debug)]
+pub struct ChannelContext {
+    /// Where posts are written.
+    pub ledger: Arc<Ledger>,
+    /// Where alerts are offered.
+    pub sessions: Arc<SessionDirectory>,
+    /// Where things are counted.
+    pub metrics: Arc<Metrics>,
+    /// Posts that may wait in one channel.
+    pub pending_posts: usize,
+    /// Posts in one batch at most.
+    pub batch_posts: usize,
+    /// After how long without work an actor ends.
+    pub idle: Duration,
+}
+
+/// See the module.
+pub struct ChannelActor {
+    id: ChannelId,
+    entry: Arc<ChannelEntry>,
+    context: ChannelContext,
+    pending: VecDeque<PendingPost>,
+    writing: bool,
+    last_work: Instant,
+}
+
+impl ChannelActor {
+    /// The actor of the channel `id`, whose subscribers `entry` holds.
+    #[must_use]
+    pub fn new(id: ChannelId, entry: Arc<ChannelEntry>, context: ChannelContext) -> Self {
+        context.metrics.channel_actors.inc();
+        Self {
+            id,
+            entry,
+            context,
+            pending: VecDeque::new(),
+            writing: false,
+            last_work: Instant::now(),
+        }
+    }
+}
+
+impl Drop for ChannelActor {
+    fn drop(&mut self) {
+        self.context.metrics.channel_actors.dec();
+    }
+}
+
+/// A post that arrived. Sent by the directory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PostMessage(pub PendingPost);
+
+/// Posts found in the database after the actor that wrote them was lost: they are fanned out
+/// late. Sessions that have them drop them. Sent by the directory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FanOut(pub Vec<CommittedPost>);
+
+/// A frame for every subscriber, behind the messages that were posted before. Sent by the
+/// directory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Publish(pub Frame);
+
+impl Actor for ChannelActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // As many posts as may wait, and some room for frames to publish.
+        ctx.set_mailbox_capacity(self.context.pending_posts + 64);
+        ctx.run_interval(self.context.idle, |actor, ctx| {
+            let idle = actor.last_work.elapsed() >= actor.context.idle;
+            if idle && !actor.writing && actor.pending.is_empty() {
+                ctx.stop();
+            }
+        });
+    }
+}
+
+impl Handler<PostMessage> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, PostMessage(pending): PostMessage, ctx: &mut Self::Context) {
+        fail_point!("channel_post");
+        self.last_work = Instant::now();
+        if self.pending.len() >= self.context.pending_posts {
+            let _ = pending
+                .reply
+                .send(Err(PostError::Overloaded("the channel")));
+            return;
+        }
+        self.pending.push_back(pending);
+        self.write_next(ctx);
+    }
+}
+
+impl Handler<FanOut> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, FanOut(posts): FanOut, _: &mut Self::Context) {
+        self.last_work = Instant::now();
+        for post in &posts {
+            self.fan_out(post);
+        }
+    }
+}
+
+impl Handler<Publish> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, Publish(frame): Publish, _: &mut Self::Context) {
+        self.last_work = Instant::now();
+        self.entry.publish(&frame, &self.context.sessions);
+    }
+}
+
+impl ChannelActor {
+    fn write_next(&mut self, ctx: &mut Context<Self>) {
+        if self.writing || self.pending.is_empty() {
+            return;
+        }
+        let count = self.pending.len().min(self.context.batch_posts);
+        let posts = self.pending.drain(..count).collect();
+        let (written, comes_back) = oneshot::channel();
+        self.writing = true;
+        self.context
+            .ledger
+            .submit(self.id, WriteBatch { posts, written });
+        ctx.spawn(comes_back.into_actor(self).map(|written, actor, ctx| {
+            actor.writing = false;
+            actor.last_work = Instant::now();
+            // Without an answer the ledger panicked; whoever waits looks their post up.
+            if let Ok(written) = written {
+                actor.on_written(written);
+            }
+            actor.write_next(ctx);
+        }));
+    }
+
+    fn on_written(&self, written: Written) {
+        fail_point!("channel_fan_out");
+        for post in written.answer(&self.context.metrics) {
+            self.fan_out(&post);
+        }
+    }
+
+    fn fan_out(&self, post: &CommittedPost) {
+        let message = &post.message;
+        let text = ServerFrame::Message {
+            channel_id: self.id,
+            seq: message.seq,
+            message,
+        }
+        .encode();
+        let frame = Frame {
+            about: About::Message(self.id, message.seq),
+            text,
+        };
+        self.entry
+            .fan_out(message.seq, &frame, &self.context.sessions);
+        for alert in &post.alerts {
+            let text = ServerFrame::Mention {
+                notification: &alert.notification,
+            }
+            .encode();
+            let offered = self.context.sessions.push_to_user(alert.user_id, &text);
+            self.context.metrics.alerts_offered.inc_by(offered as u64);
+        }
+    }
+}

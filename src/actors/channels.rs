@@ -1,0 +1,322 @@
+//! The directory of channels: who watches them, and the actors that write to them.
+//!
+//! An entry exists while the channel has a subscriber or an actor. It outlives the actor, so
+//! an actor that panicked or went idle silences nobody.
+
+use std::sync::Arc;
+
+use actix::dev::SendError;
+use actix::{Actor, Addr, Handler, Message};
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::arbiters::Arbiters;
+use super::channel::{ChannelActor, ChannelContext, FanOut, PostMessage, Publish};
+use super::outbox::{About, Frame, PushRefused};
+use super::posting::{Admission, PendingPost, PostError, Posted};
+use super::sessions::{SessionDirectory, SessionHandle};
+use super::subscriber::Subscriber;
+use crate::domain::ids::{ChannelId, MessageId, Seq, UserId};
+use crate::domain::webhook::WebhookPost;
+use crate::metrics::Metrics;
+use crate::protocol::ServerFrame;
+use crate::store::{PostOutcome, WriteError};
+
+/// What outlives a channel's actor.
+#[derive(Debug, Default)]
+pub struct ChannelEntry {
+    subscribers: Mutex<Vec<Arc<Subscriber>>>,
+    actor: Mutex<Option<Addr<ChannelActor>>>,
+}
+
+impl ChannelEntry {
+    /// Sends a message's frame to those who follow live, and tells the others that it is there.
+    pub fn fan_out(&self, seq: Seq, frame: &Frame, sessions: &SessionDirectory) {
+        self.send(frame, sessions, |subscriber| subscriber.note(seq));
+    }
+
+    /// Sends a frame to every subscriber.
+    pub fn publish(&self, frame: &Frame, sessions: &SessionDirectory) {
+        self.send(frame, sessions, |_| true);
+    }
+
+    fn send(
+        &self,
+        frame: &Frame,
+        sessions: &SessionDirectory,
+        wants: impl Fn(&Subscriber) -> bool,
+    ) {
+        // Cloned out, so that subscribing does not wait for the sending.
+        let subscribers = self.subscribers.lock().clone();
+        for subscriber in subscribers.iter().filter(|subscriber| wants(subscriber)) {
+            if sessions.push(subscriber.session(), frame.clone()) == Err(PushRefused::Slow) {
+                self.remove(|other| Arc::ptr_eq(other, subscriber));
+            }
+        }
+    }
+
+    fn remove(&self, gone: impl Fn(&Arc<Subscriber>) -> bool) -> Vec<Arc<Subscriber>> {
+        let mut subscribers = self.subscribers.lock();
+        let (removed, kept) = subscribers
+            .drain(..)
+            .partition(|subscriber| gone(subscriber));
+        *subscribers = kept;
+        removed
+    }
+
+    fn is_unused(&self) -> bool {
+        self.subscribers.lock().is_empty()
+            && self
+                .actor
+                .lock()
+                .as_ref()
+                .is_none_or(|actor| !actor.connected())
+    }
+}
+
+/// Every channel in use on this node.
+pub struct ChannelDirectory {
+    entries: DashMap<ChannelId, Arc<ChannelEntry>>,
+    context: ChannelContext,
+    arbiters: Arc<Arbiters>,
+    /// One permit for each post on its way.
+    admission: Arc<Semaphore>,
+    max_entries: usize,
+}
+
+impl std::fmt::Debug for ChannelDirectory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelDirectory")
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ChannelDirectory {
+    /// An empty directory with room for `max_entries` channels and `pending_posts` posts on
+    /// their way.
+    #[must_use]
+    pub fn new(
+        context: ChannelContext,
+        arbiters: Arc<Arbiters>,
+        pending_posts: usize,
+        max_entries: usize,
+    ) -> Arc<Self> {
+        let admission = Arc::new(Semaphore::new(pending_posts));
+        Arc::new(Self {
+            entries: DashMap::new(),
+            context,
+            arbiters,
+            admission,
+            max_entries,
+        })
+    }
+
+    /// Writes a post and waits for its end, however long the database takes.
+    ///
+    /// # Errors
+    /// Says what became of it instead.
+    pub async fn post(&self, post: WebhookPost) -> Result<Posted, PostError> {
+        const TRIES: usize = 3;
+        let post = Arc::new(post);
+        for _ in 0..TRIES {
+            let permit = Arc::clone(&self.admission).try_acquire_owned();
+            let permit = permit.map_err(|_full| PostError::Overloaded("the server"))?;
+            let admission = Admission::new(permit, Arc::clone(&self.context.metrics));
+            let (reply, answer) = oneshot::channel();
+            let message = PostMessage(PendingPost {
+                post: Arc::clone(&post),
+                reply,
+                admission,
+            });
+            self.send(post.channel_id, message)
+                .map_err(|_full| PostError::Overloaded("the channel"))?;
+            if let Ok(answer) = answer.await {
+                return answer;
+            }
+            // The actor ended with the post in its hands. Perhaps it was written before.
+            match self.context.ledger.find_out(&post).await {
+                Ok(outcome) => return self.answer_late(&post, outcome),
+                Err(WriteError::OutcomeUnknown(error)) => {
+                    return Err(PostError::OutcomeUnknown(error.to_string()));
+                }
+                Err(WriteError::NotWritten(_)) => {}
+            }
+        }
+        Err(PostError::Unavailable(
+            "the channel's actor failed repeatedly".to_owned(),
+        ))
+    }
+
+    /// Answers a post that was found in the database, and tells the subscribers of it.
+    fn answer_late(&self, post: &WebhookPost, outcome: PostOutcome) -> Result<Posted, PostError> {
+        match outcome {
+            PostOutcome::Committed(committed) => {
+                self.context.metrics.posts.inc();
+                let posted = Posted {
+                    message_id: committed.message.id,
+                    channel_id: committed.message.channel_id,
+                    created_at: committed.message.created_at,
+                };
+                let _ = self.send(post.channel_id, FanOut(vec![*committed]));
+                Ok(posted)
+            }
+            PostOutcome::WebhookGone => Err(PostError::WebhookGone),
+            PostOutcome::Refused(reason) => Err(PostError::Refused(reason)),
+            PostOutcome::Failed(error) => Err(PostError::from(&error)),
+        }
+    }
+
+    /// Tells the subscribers of a channel that a message lost its content, behind the message
+    /// itself.
+    pub fn announce_deletion(&self, channel: ChannelId, seq: Seq, message_id: MessageId) {
+        let text = ServerFrame::MessageDeleted {
+            channel_id: channel,
+            seq,
+            message_id,
+        }
+        .encode();
+        self.publish(
+            channel,
+            Frame {
+                about: About::MessageChange(channel, seq),
+                text,
+            },
+        );
+    }
+
+    /// Tells the subscribers of a channel that what they know of it is out of date.
+    pub fn announce_change(&self, channel: ChannelId) {
+        self.publish(
+            channel,
+            Frame::other(
+                ServerFrame::ChannelChanged {
+                    channel_id: channel,
+                }
+                .encode(),
+            ),
+        );
+    }
+
+    fn publish(&self, channel: ChannelId, frame: Frame) {
+        // Without subscribers there is nobody to tell.
+        let watched = self
+            .entries
+            .get(&channel)
+            .is_some_and(|entry| !entry.subscribers.lock().is_empty());
+        if watched && self.send(channel, Publish(frame)).is_err() {
+            Metrics::count(&self.context.metrics.overloads, "publish");
+        }
+    }
+
+    /// Adds a subscription. From now on nothing of the channel is missed. `None`: the
+    /// directory is full.
+    #[must_use]
+    pub fn subscribe(
+        &self,
+        channel: ChannelId,
+        session: &Arc<SessionHandle>,
+    ) -> Option<Arc<Subscriber>> {
+        if self.is_full_for(channel) {
+            return None;
+        }
+        let subscriber = Arc::new(Subscriber::new(
+            Arc::clone(session),
+            Arc::clone(&self.context.metrics),
+        ));
+        // Under the entry's lock, so that it cannot be thrown away as unused in between.
+        let entry = self.entries.entry(channel).or_default();
+        let mut subscribers = entry.subscribers.lock();
+        subscribers.push(Arc::clone(&subscriber));
+        Some(subscriber)
+    }
+
+    /// Ends one subscription.
+    pub fn unsubscribe(&self, channel: ChannelId, subscription: &Arc<Subscriber>) {
+        self.end_subscriptions(channel, |subscriber| Arc::ptr_eq(subscriber, subscription));
+    }
+
+    /// Ends every subscription of a user to a channel, because they are not in it any more.
+    pub fn drop_user(&self, channel: ChannelId, user: UserId) {
+        self.end_subscriptions(channel, |subscriber| subscriber.user_id() == user);
+    }
+
+    /// Ends every subscription to a channel, because it is gone.
+    pub fn drop_channel(&self, channel: ChannelId) {
+        self.end_subscriptions(channel, |_| true);
+    }
+
+    fn end_subscriptions(&self, channel: ChannelId, gone: impl Fn(&Arc<Subscriber>) -> bool) {
+        let Some(entry) = self.entries.get(&channel).map(|entry| Arc::clone(&entry)) else {
+            return;
+        };
+        for subscriber in entry.remove(gone) {
+            subscriber.end();
+        }
+        self.forget_if_unused(channel);
+    }
+
+    /// Throws away what an actor that ended leaves, if nobody watches.
+    pub fn forget_if_unused(&self, channel: ChannelId) {
+        self.entries
+            .remove_if(&channel, |_, entry| entry.is_unused());
+    }
+
+    /// Throws away every entry that is not in use. Called now and then: an actor that panicked
+    /// cannot do it itself.
+    pub fn forget_unused(&self) {
+        self.entries.retain(|_, entry| !entry.is_unused());
+    }
+
+    /// How many channels are in use.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no channel is in use.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn is_full_for(&self, channel: ChannelId) -> bool {
+        self.entries.len() >= self.max_entries && !self.entries.contains_key(&channel)
+    }
+
+    /// Sends a message to the actor of a channel, starting it when needed.
+    fn send<M>(&self, channel: ChannelId, message: M) -> Result<(), M>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        ChannelActor: Handler<M>,
+    {
+        if self.is_full_for(channel) {
+            self.forget_unused();
+            if self.is_full_for(channel) {
+                return Err(message);
+            }
+        }
+        let entry = self.entries.entry(channel).or_default();
+        let mut actor = entry.actor.lock();
+        let address = match actor.as_ref() {
+            Some(address) if address.connected() => address,
+            _ => actor.insert(self.start_actor(channel, &entry)),
+        };
+        match address.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(SendError::Full(message)) => Err(message),
+            // It stopped this moment.
+            Err(SendError::Closed(message)) => {
+                let address = actor.insert(self.start_actor(channel, &entry));
+                address.try_send(message).map_err(SendError::into_inner)
+            }
+        }
+    }
+
+    fn start_actor(&self, channel: ChannelId, entry: &Arc<ChannelEntry>) -> Addr<ChannelActor> {
+        let actor = ChannelActor::new(channel, Arc::clone(entry), self.context.clone());
+        ChannelActor::start_in_arbiter(&self.arbiters.pick(channel), move |_| actor)
+    }
+}

@@ -1,0 +1,168 @@
+//! Reads from the database for sessions, which never hold a connection themselves.
+//!
+//! A session whose client takes no data is not polled, so a read must not be its own future:
+//! it would keep a pooled connection for as long as the client likes. Each read is a task of
+//! its own, with a bound on how many run at once; its result waits for the session.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::subscriber::Subscriber;
+use crate::domain::ids::{ChannelId, Epoch, Seq, SessionId, UserId};
+use crate::domain::notification::Notification;
+use crate::metrics::Metrics;
+use crate::protocol::ServerFrame;
+use crate::store::{Store, StoreError, WatchedChannel};
+
+/// Messages in one page of a replay.
+const PAGE_MESSAGES: i64 = 100;
+/// Bytes of frames after which a page ends early.
+const PAGE_BYTES: usize = 128 * 1024;
+/// Alerts that are offered again at connect.
+const OFFERED_AGAIN: i64 = 100;
+
+/// What a session needs to begin.
+#[derive(Debug)]
+pub struct Greeting {
+    /// Which history of the database this is.
+    pub epoch: Epoch,
+    /// How many notifications wait unread.
+    pub unread: i64,
+    /// The newest alerts that nobody acknowledged, the oldest of them first.
+    pub unacknowledged: Vec<Notification>,
+}
+
+/// What a session may watch of what it asked for.
+#[derive(Debug)]
+pub struct Watchable {
+    /// The channels that the user is in, with their heads.
+    pub channels: Vec<WatchedChannel>,
+    /// Which history of the database the heads belong to.
+    pub epoch: Epoch,
+}
+
+/// Messages that a client missed, encoded, in order.
+#[derive(Debug)]
+pub struct ReplayPage {
+    /// Each with its place.
+    pub frames: Vec<(Seq, ByteString)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct History {
+    store: HistoryStore,
+    reads: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Clone)]
+struct HistoryStore(Store);
+
+impl std::fmt::Debug for HistoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+/// The result of a read, when it is there.
+pub type Reading<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+impl History {
+    /// Reads from `store`, at most `reads` at once.
+    #[must_use]
+    pub fn new(store: Store, reads: usize, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            store: HistoryStore(store),
+            reads: Arc::new(Semaphore::new(reads)),
+            metrics,
+        })
+    }
+
+    /// Reads what a session begins with. `None`: its sign-in has ended.
+    #[must_use]
+    pub fn greet(&self, user: UserId, session: SessionId) -> Reading<Option<Greeting>> {
+        let store = self.store.0.clone();
+        self.spawn(async move {
+            if store.keep_sessions(&[session]).await?.is_empty() {
+                return Ok(None);
+            }
+            let epoch = store.epoch().await?;
+            let unacknowledged = store.list_unacknowledged(user, OFFERED_AGAIN).await?;
+            // What was never acknowledged is unread: without any, most users have none.
+            let unread = store.count_unread_notifications(user).await?;
+            Ok(Some(Greeting {
+                epoch,
+                unread,
+                unacknowledged,
+            }))
+        })
+    }
+
+    /// Reads which of `channels` a user is in, and how far each is.
+    #[must_use]
+    pub fn watchable(&self, user: UserId, channels: Vec<ChannelId>) -> Reading<Watchable> {
+        let store = self.store.0.clone();
+        self.spawn(async move {
+            let epoch = store.epoch().await?;
+            Ok(Watchable {
+                channels: store.watched_channels(user, &channels).await?,
+                epoch,
+            })
+        })
+    }
+
+    /// Reads a page of what a member missed in a channel.
+    #[must_use]
+    pub fn replay(
+        &self,
+        channel: ChannelId,
+        subscriber: &Subscriber,
+        after: Seq,
+        until: Seq,
+    ) -> Reading<ReplayPage> {
+        let (store, member) = (self.store.0.clone(), subscriber.user_id());
+        self.metrics.replay_pages.inc();
+        self.spawn(async move {
+            let messages = store
+                .replay_messages(channel, member, after, until, PAGE_MESSAGES)
+                .await?;
+            let mut frames = Vec::with_capacity(messages.len());
+            let mut bytes = 0;
+            for message in &messages {
+                let text = ServerFrame::Message {
+                    channel_id: channel,
+                    seq: message.seq,
+                    message,
+                }
+                .encode();
+                bytes += text.len();
+                frames.push((message.seq, text));
+                if bytes >= PAGE_BYTES {
+                    break;
+                }
+            }
+            Ok(ReplayPage { frames })
+        })
+    }
+
+    fn spawn<T: 'static>(
+        &self,
+        read: impl Future<Output = Result<T, StoreError>> + 'static,
+    ) -> Reading<T> {
+        let (result, reading) = oneshot::channel();
+        let reads = Arc::clone(&self.reads);
+        actix_rt::spawn(async move {
+            // The semaphore is never closed.
+            let Ok(_permit) = reads.acquire_owned().await else {
+                return;
+            };
+            if !result.is_closed() {
+                let _ = result.send(read.await);
+            }
+        });
+        reading
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens by the clock: throwing away what is over, keeping the sessions of open
+//! sockets, and noticing that the database was restored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use super::channels::ChannelDirectory;
+use super::sessions::SessionDirectory;
+use crate::domain::ids::Epoch;
+use crate::metrics::Metrics;
+use crate::protocol::Close;
+use crate::store::Store;
+
+/// How often the database is asked whether it is there, and which history it is.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the sign-ins of open sockets are checked and kept.
+const KEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often old rows are removed, and how soon again when there were too many for one round.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+const SWEEP_AGAIN: Duration = Duration::from_millis(200);
+
+/// One per node; owns nothing that anybody waits for.
+pub struct Housekeeper {
+    /// The database.
+    pub store: Store,
+    /// The open sockets.
+    pub sessions: Arc<SessionDirectory>,
+    /// The channels.
+    pub channels: Arc<ChannelDirectory>,
+    /// Where things are counted.
+    pub metrics: Arc<Metrics>,
+    /// The history that the open sockets know.
+    pub epoch: Epoch,
+    /// Days that the inbox keeps a notification.
+    pub notification_days: u32,
+    /// Days that a session may go unused.
+    pub session_idle_days: u32,
+}
+
+impl Actor for Housekeeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.watch_database(ctx);
+        self.sweep(ctx);
+        ctx.run_later(KEEP_INTERVAL, Self::keep_sessions);
+    }
+}
+
+impl Housekeeper {
+    fn watch_database(&mut self, ctx: &mut Context<Self>) {
+        let store = self.store.clone();
+        let ask = async move { store.epoch().await };
+        ctx.spawn(ask.into_actor(self).then(|epoch, actor, _| {
+            actor.metrics.database_up.set(i64::from(epoch.is_ok()));
+            let restored =
+                epoch.is_ok_and(|epoch| std::mem::replace(&mut actor.epoch, epoch) != epoch);
+            let sessions = Arc::clone(&actor.sessions);
+            let end = async move {
+                if restored {
+                    tracing::warn!("the database was restored; every socket begins anew");
+                    sessions.end_all(Close::HistoryChanged).await;
+                }
+            };
+            end.into_actor(actor).map(|(), _, ctx: &mut Context<Self>| {
+                ctx.run_later(WATCH_INTERVAL, Self::watch_database);
+            })
+        }));
+    }
+
+    fn keep_sessions(&mut self, ctx: &mut Context<Self>) {
+        self.channels.forget_unused();
+        let (store, sessions) = (self.store.clone(), Arc::clone(&self.sessions));
+        let keep = async move {
+            let online = sessions.sessions_online();
+            if online.is_empty() {
+                return;
+            }
+            match store.keep_sessions(&online).await {
+                Ok(kept) => {
+                    let kept: std::collections::HashSet<_> = kept.into_iter().collect();
+                    let ended: Vec<_> = online
+                        .into_iter()
+                        .filter(|session| !kept.contains(session))
+                        .collect();
+                    sessions.end_sessions(&ended, Close::SignedOut);
+                }
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "sessions were not kept"
+                ),
+            }
+        };
+        ctx.spawn(keep.into_actor(self).map(|(), _, ctx| {
+            ctx.run_later(KEEP_INTERVAL, Self::keep_sessions);
+        }));
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        let (store, days, idle) = (
+            self.store.clone(),
+            self.notification_days,
+            self.session_idle_days,
+        );
+        let sweep = async move { store.sweep(days, idle).await };
+        ctx.spawn(sweep.into_actor(self).map(|swept, _, ctx| {
+            let pause = match swept {
+                Ok(swept) if swept.more => SWEEP_AGAIN,
+                Ok(_) => SWEEP_INTERVAL,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "old rows were not removed"
+                    );
+                    SWEEP_INTERVAL
+                }
+            };
+            ctx.run_later(pause, Self::sweep);
+        }));
+    }
+}

@@ -1,0 +1,94 @@
+//! One socket's subscription to one channel, as the channel and the session share it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use super::sessions::SessionHandle;
+use crate::domain::ids::{Seq, UserId};
+use crate::metrics::Metrics;
+
+/// A subscription. The channel notes every new place in it; it pushes frames only while the
+/// session follows live. So a session that is still reading what it missed from the database
+/// has nothing piling up, however long that takes.
+#[derive(Debug)]
+pub struct Subscriber {
+    session: Arc<SessionHandle>,
+    live: AtomicBool,
+    newest: AtomicI64,
+    ended: AtomicBool,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.metrics.subscriptions.dec();
+    }
+}
+
+impl Subscriber {
+    /// A subscription that does not follow live yet.
+    #[must_use]
+    pub fn new(session: Arc<SessionHandle>, metrics: Arc<Metrics>) -> Self {
+        metrics.subscriptions.inc();
+        Self {
+            session,
+            live: AtomicBool::new(false),
+            newest: AtomicI64::new(0),
+            ended: AtomicBool::new(false),
+            metrics,
+        }
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn session(&self) -> &SessionHandle {
+        &self.session
+    }
+
+    /// Whose socket.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.session.user_id
+    }
+
+    /// Notes that the channel has a message at `seq`. Returns whether the session wants its
+    /// frame pushed. Called by the channel, before it pushes.
+    #[must_use]
+    pub fn note(&self, seq: Seq) -> bool {
+        // In this order: a session that goes live between the two reads the place itself.
+        self.newest.fetch_max(seq.0, Ordering::SeqCst);
+        self.live.load(Ordering::SeqCst)
+    }
+
+    /// Starts following live, for a session that has everything up to `sent`.
+    ///
+    /// # Errors
+    /// The newest place, when there is more than that: the session reads on first.
+    pub fn go_live(&self, sent: Seq) -> Result<(), Seq> {
+        self.live.store(true, Ordering::SeqCst);
+        let newest = Seq(self.newest.load(Ordering::SeqCst));
+        if newest > sent {
+            self.stop_live();
+            return Err(newest);
+        }
+        Ok(())
+    }
+
+    /// Stops following live, because the session found a gap and reads it from the database.
+    pub fn stop_live(&self) {
+        self.live.store(false, Ordering::SeqCst);
+    }
+
+    /// Ends the subscription: from now on the session sends nothing of the channel, not even
+    /// what it has read already.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.stop_live();
+    }
+
+    /// Whether the subscription ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+}

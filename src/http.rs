@@ -1,0 +1,38 @@
+//! The HTTP interface: one route table, extractors that parse, and handlers that ask one
+//! thing and answer.
+//!
+//! `docs/problems.md` explains every error. HTTP knows the actors; they never know HTTP.
+
+mod announce;
+mod answer;
+mod auth;
+mod channel_members;
+mod channels;
+mod communities;
+mod community_members;
+mod context;
+mod execute;
+mod extract;
+mod health;
+mod invites;
+mod limits;
+mod messages;
+pub mod metrics_listener;
+mod notifications;
+mod openapi;
+mod origin;
+mod passwords;
+mod problem;
+mod routes;
+mod server;
+mod sessions;
+mod socket;
+mod state;
+mod webhooks;
+
+pub use limits::RateLimits;
+pub use origin::Origins;
+pub use passwords::PasswordHasher;
+pub use routes::document;
+pub use server::{HttpSettings, serve};
+pub use state::ApiState;

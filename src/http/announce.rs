@@ -1,0 +1,113 @@
+//! Telling open sockets that something changed. Happens after the change was committed; when
+//! it fails the change stands, and clients learn of it at their next request.
+
+use crate::domain::ids::{ChannelId, CommunityId, NotificationId, UserId};
+use crate::http::state::ApiState;
+use crate::protocol::{Close, ReadNotifications, ServerFrame};
+use crate::store::StoreError;
+
+/// Notifications named in one frame at most.
+const IDS_PER_FRAME: usize = 500;
+
+impl ApiState {
+    /// Tells the members of a community who are online that its name, members or roles changed.
+    pub(super) async fn announce_membership(&self, community: CommunityId) {
+        let online = self.sessions.users_online();
+        let members = self.store.community_members_among(community, &online).await;
+        let text = ServerFrame::MembershipChanged {
+            community_id: community,
+        }
+        .encode();
+        for user in logged(members) {
+            self.sessions.push_to_user(user, &text);
+        }
+    }
+
+    /// Tells somebody that their place in a community changed.
+    pub(super) fn announce_membership_to(&self, community: CommunityId, user: UserId) {
+        self.sessions.push_to_user(
+            user,
+            &ServerFrame::MembershipChanged {
+                community_id: community,
+            }
+            .encode(),
+        );
+    }
+
+    /// Tells everybody who sees a channel and is online that it is new or changed.
+    pub(super) async fn announce_channel(&self, channel: ChannelId) {
+        let text = ServerFrame::ChannelChanged {
+            channel_id: channel,
+        }
+        .encode();
+        for user in self.seers_online(channel).await {
+            self.sessions.push_to_user(user, &text);
+        }
+    }
+
+    /// Ends every subscription to a channel that is gone, and tells who saw it.
+    pub(super) async fn announce_channel_gone(&self, channel: ChannelId) {
+        self.channels.drop_channel(channel);
+        let text = ServerFrame::ChannelRemoved {
+            channel_id: channel,
+        }
+        .encode();
+        for user in self.seers_online(channel).await {
+            self.sessions.push_to_user(user, &text);
+        }
+    }
+
+    /// Somebody is in a channel now: tells those who watch it, and them.
+    pub(super) fn announce_joined(&self, channel: ChannelId, user: UserId) {
+        self.channels.announce_change(channel);
+        self.sessions.push_to_user(
+            user,
+            &ServerFrame::ChannelChanged {
+                channel_id: channel,
+            }
+            .encode(),
+        );
+    }
+
+    /// Somebody is not in a channel any more: ends their subscriptions first, then tells them
+    /// and those who watch it.
+    pub(super) fn announce_left(&self, channel: ChannelId, user: UserId) {
+        self.channels.drop_user(channel, user);
+        self.sessions.push_to_user(
+            user,
+            &ServerFrame::ChannelRemoved {
+                channel_id: channel,
+            }
+            .encode(),
+        );
+        self.channels.announce_change(channel);
+    }
+
+    /// Tells a user's devices what was read.
+    pub(super) fn announce_read(&self, user: UserId, notifications: &[NotificationId]) {
+        for ids in notifications.chunks(IDS_PER_FRAME) {
+            let frame = ServerFrame::NotificationsRead(ReadNotifications::Some { ids });
+            self.sessions.push_to_user(user, &frame.encode());
+        }
+    }
+
+    /// Ends the sockets of a sign-in that is over.
+    pub(super) fn end_sockets(&self, user: UserId, session: crate::domain::ids::SessionId) {
+        self.sessions.end_session(user, session, Close::SignedOut);
+    }
+
+    async fn seers_online(&self, channel: ChannelId) -> Vec<UserId> {
+        let online = self.sessions.users_online();
+        logged(self.store.channel_seers_among(channel, &online).await)
+    }
+}
+
+fn logged(found: Result<Vec<UserId>, StoreError>) -> Vec<UserId> {
+    found.unwrap_or_else(|error| {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a change could not be announced"
+        );
+        Vec::new()
+    })
+}

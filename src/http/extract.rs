@@ -1,0 +1,13 @@
+//! Extractors: what a handler takes is parsed before it runs.
+
+mod body;
+mod caller;
+mod fields;
+mod path;
+mod query;
+
+pub(super) use body::{Body, read_body};
+pub(super) use caller::{Caller, Credential};
+pub(super) use fields::{Fields, RequestBody, request_body};
+pub(super) use path::Path;
+pub(super) use query::Query;
