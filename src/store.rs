@@ -115,3 +115,8 @@ impl Store {
 
 /// The store as actors and handlers share it.
 pub type SharedStore = Arc<Store>;
+
+/// A number of days as PostgreSQL's `make_interval` takes it.
+fn days(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,7 +1,7 @@
 //! Throwing away what is over: old notifications, idle sessions, and what is left of deleted
 //! channels and communities. Always in chunks, so that nothing is locked for long.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, days};
 
 const EXPIRE_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_notifications.sql");
@@ -48,13 +48,13 @@ impl Store {
         add(self
             .execute(
                 EXPIRE_NOTIFICATIONS,
-                &[&f64::from(notification_days), &CHUNK_ROWS],
+                &[&days(notification_days), &CHUNK_ROWS],
             )
             .await?);
         add(self
             .execute(
                 EXPIRE_SESSIONS,
-                &[&f64::from(session_idle_days), &CHUNK_ROWS],
+                &[&days(session_idle_days), &CHUNK_ROWS],
             )
             .await?);
         // In the order in which rows refer to each other.

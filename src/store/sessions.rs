@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Transaction;
 
-use super::{Store, StoreError, fence, rows};
+use super::{Store, StoreError, days, fence, rows};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::secrets::TokenHash;
 use crate::domain::user::{Session, User};
@@ -85,7 +85,7 @@ impl Store {
         token: TokenHash,
         idle_days: u32,
     ) -> Result<Option<Caller>, StoreError> {
-        let Some(row) = self.row(FIND, &[&token, &f64::from(idle_days)]).await? else {
+        let Some(row) = self.row(FIND, &[&token, &days(idle_days)]).await? else {
             return Ok(None);
         };
         let caller = Caller {
@@ -120,7 +120,7 @@ impl Store {
         current: SessionId,
         idle_days: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        let rows = self.rows(LIST, &[&user, &f64::from(idle_days)]).await?;
+        let rows = self.rows(LIST, &[&user, &days(idle_days)]).await?;
         rows.iter()
             .map(|row| {
                 let id = row.try_get("id")?;

@@ -4,6 +4,6 @@ delete from notifications
 where (user_id, id) in (
     select user_id, id
     from notifications
-    where created_at < now() - make_interval(secs => $1 * 86400)
+    where created_at < now() - make_interval(days => $1)
     limit $2
 )

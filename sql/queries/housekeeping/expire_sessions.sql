@@ -2,5 +2,5 @@
 -- $1: days, $2: rows at most. Index: sessions_last_seen_at_idx.
 delete from sessions
 where id in (
-    select id from sessions where last_seen_at < now() - make_interval(secs => $1 * 86400) limit $2
+    select id from sessions where last_seen_at < now() - make_interval(days => $1) limit $2
 )

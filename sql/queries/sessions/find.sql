@@ -11,4 +11,4 @@ select
     u.created_at as user_created_at
 from sessions s
 join users u on u.id = s.user_id
-where s.token_hash = $1 and s.last_seen_at > now() - make_interval(secs => $2 * 86400)
+where s.token_hash = $1 and s.last_seen_at > now() - make_interval(days => $2)
