@@ -149,7 +149,7 @@ impl Contract {
 fn matches(template: &str, path: &str) -> bool {
     let (template, path) = (template.split('/'), path.split('/'));
     template.clone().count() == path.clone().count()
-        && template
-            .zip(path)
-            .all(|(expected, found)| expected.starts_with('{') || expected == found)
+        && template.zip(path).all(|(expected, found)| {
+            (expected.starts_with('{') && !found.is_empty()) || expected == found
+        })
 }
