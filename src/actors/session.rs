@@ -206,6 +206,10 @@ impl SessionActor {
 
     fn end(&mut self, close: Close, ctx: &mut Socket) {
         Metrics::count(&self.context.metrics.sockets_closed, close.label());
+        // What waits in the mailbox is still handled, and must not follow the close frame.
+        if let Some(handle) = &self.handle {
+            handle.outbox.stop_taking();
+        }
         self.leave();
         ctx.close(Some(ws::CloseReason {
             code: close.code().into(),
@@ -255,10 +259,8 @@ impl SessionActor {
                         went_on = true;
                     }
                 }
-                if !went_on {
-                    if let Some(resync) = self.watches.give_up(&page) {
-                        self.send(&resync, ctx);
-                    }
+                if !went_on && let Some(resync) = self.watches.give_up(&page) {
+                    self.send(&resync, ctx);
                 }
                 self.go_on_reading(&page, ctx);
             }

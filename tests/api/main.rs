@@ -1,0 +1,45 @@
+//! The product tested from outside: a real server, a real PostgreSQL and independent clients.
+//!
+//! One file a feature; what they share is in `support`. The tests run in parallel, each with
+//! a server and a database of its own, and wait for answers instead of sleeping.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that finds something missing must stop, and the panic names the line"
+)]
+
+mod accounts;
+mod actor_failures;
+mod body_limits;
+mod channels;
+mod communities;
+mod configuration;
+mod crash;
+mod database_outage;
+mod guessing;
+mod invites;
+mod mentions;
+mod messages;
+mod notifications;
+mod openapi;
+mod operating;
+mod overload;
+mod posting;
+mod problems;
+mod property;
+mod rates;
+mod same_origin;
+mod sessions;
+mod shutdown;
+mod slow_reader;
+mod socket_frames;
+mod socket_handshake;
+mod socket_mentions;
+mod socket_replay;
+mod socket_revocation;
+mod socket_subscribe;
+mod support;
+mod webhook_access;
+mod webhook_edits;
+mod webhooks;

@@ -1,0 +1,20 @@
+//! What the tests share: a database and a server each, and a client that checks every answer.
+
+pub(crate) mod answer;
+pub(crate) mod client;
+pub(crate) mod contract;
+pub(crate) mod database;
+pub(crate) mod endpoints;
+pub(crate) mod fixtures;
+pub(crate) mod follower;
+pub(crate) mod formats;
+pub(crate) mod handshake;
+pub(crate) mod history;
+pub(crate) mod load;
+pub(crate) mod metrics;
+pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod raw;
+pub(crate) mod raw_socket;
+pub(crate) mod server;
+pub(crate) mod socket;
