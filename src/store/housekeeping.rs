@@ -52,10 +52,7 @@ impl Store {
             )
             .await?);
         add(self
-            .execute(
-                EXPIRE_SESSIONS,
-                &[&days(session_idle_days), &CHUNK_ROWS],
-            )
+            .execute(EXPIRE_SESSIONS, &[&days(session_idle_days), &CHUNK_ROWS])
             .await?);
         // In the order in which rows refer to each other.
         for sql in [
