@@ -1,8 +1,9 @@
 //! The composition root: builds every part from the settings, runs them, stops them in order.
 //! The program and its tests start the same thing.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
+mod database;
+mod wiring;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,25 +13,19 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use quick_cache::sync::Cache;
 
-use crate::actors::acknowledgements::Acknowledgements;
+pub use self::database::{Database, private_postgres};
+use self::wiring::{
+    cores, http_settings, listen, serve_metrics, session_context, start_channels, store_settings,
+};
 use crate::actors::arbiters::Arbiters;
-use crate::actors::channel::ChannelContext;
-use crate::actors::channels::ChannelDirectory;
-use crate::actors::history::History;
 use crate::actors::housekeeper::Housekeeper;
-use crate::actors::ledger::Ledger;
-use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
 use crate::config::{ConfigError, Settings};
-use crate::domain::token_bucket::Rate;
-use crate::http::metrics_listener::{self, Observed};
-use crate::http::{self, ApiState, HttpSettings, Origins, PasswordHasher, RateLimits};
-use crate::managed_postgres::{ManagedPostgres, ManagedPostgresError, PrivatePostgresSettings};
+use crate::http::{self, ApiState, Origins, PasswordHasher, RateLimits};
+use crate::managed_postgres::ManagedPostgresError;
 use crate::metrics::Metrics;
 use crate::protocol::Close;
-use crate::store::{
-    DatabaseUrl, LedgerStore, MigrateError, Store, StoreError, StoreSettings, migrate,
-};
+use crate::store::{LedgerStore, MigrateError, Store, StoreError, migrate};
 use crate::telemetry;
 
 /// Why the server cannot start, in a sentence that says what to change.
@@ -64,75 +59,6 @@ pub enum StartError {
     /// The operating system gives no randomness.
     #[error("passwords cannot be hashed: {0}")]
     Passwords(String),
-}
-
-/// The database of this server: its own, or one it was pointed to.
-pub struct Database {
-    private: Option<Arc<tokio::sync::Mutex<Option<ManagedPostgres>>>>,
-    restarts: Arc<dyn Fn() -> u64 + Send + Sync>,
-    url: DatabaseUrl,
-}
-
-impl Database {
-    /// Starts the private PostgreSQL, unless the settings name another server.
-    ///
-    /// # Errors
-    /// Says what is missing or in the way.
-    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        if !settings.database.url.reveal().is_empty() {
-            let url = DatabaseUrl::parse(settings.database.url.reveal())?;
-            return Ok(Self {
-                private: None,
-                restarts: Arc::new(|| 0),
-                url,
-            });
-        }
-        let postgres = ManagedPostgres::start(private_postgres(settings)?).await?;
-        let url = DatabaseUrl::from(postgres.connection());
-        let shared = Arc::new(tokio::sync::Mutex::new(Some(postgres)));
-        let observed = Arc::clone(&shared);
-        let restarts = move || {
-            let running = observed.try_lock();
-            running
-                .ok()
-                .and_then(|postgres| postgres.as_ref().map(ManagedPostgres::restarts))
-                .unwrap_or(0)
-        };
-        Ok(Self {
-            private: Some(shared),
-            restarts: Arc::new(restarts),
-            url,
-        })
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn url(&self) -> &DatabaseUrl {
-        &self.url
-    }
-
-    /// Stops the private PostgreSQL, if there is one.
-    pub async fn stop(self) {
-        if let Some(private) = self.private {
-            if let Some(postgres) = private.lock().await.take() {
-                postgres.stop().await;
-            }
-        }
-    }
-}
-
-/// Where the private PostgreSQL of these settings is.
-///
-/// # Errors
-/// When the data directory is not set and cannot be derived.
-pub fn private_postgres(settings: &Settings) -> Result<PrivatePostgresSettings, ConfigError> {
-    let bin_dir = Some(&settings.database.bin_dir)
-        .filter(|dir| !dir.is_empty())
-        .map(PathBuf::from);
-    Ok(PrivatePostgresSettings {
-        root: settings.data_dir()?.join("postgres"),
-        bin_dir,
-    })
 }
 
 /// A server that is ready to serve.
@@ -351,138 +277,4 @@ impl Running {
         self.database.stop().await;
         tracing::info!("stopped");
     }
-}
-
-fn listen(address: &str, key: &'static str) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen {
-        address: address.to_owned(),
-        key,
-        source,
-    };
-    let address: std::net::SocketAddr = address
-        .parse()
-        .map_err(|error| failed(std::io::Error::other(error)))?;
-    let domain = socket2::Domain::for_address(address);
-    let bind = || {
-        let socket =
-            socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
-        // A server that just stopped leaves connections in TIME_WAIT; they are not in the way.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(4096)?;
-        Ok(TcpListener::from(socket))
-    };
-    bind().map_err(failed)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn store_settings(settings: &Settings) -> StoreSettings {
-    StoreSettings {
-        pool_size: settings.database.pool_size,
-        wait: Duration::from_millis(settings.database.pool_wait_ms),
-        statement_timeout: Duration::from_millis(settings.database.statement_timeout_ms),
-        lock_timeout: Duration::from_millis(settings.database.lock_timeout_ms),
-        session_settings: Vec::new(),
-    }
-}
-
-fn start_channels(
-    settings: &Settings,
-    ledgers: &[LedgerStore],
-    sessions: &Arc<SessionDirectory>,
-    arbiters: &Arc<Arbiters>,
-    metrics: &Arc<Metrics>,
-) -> Arc<ChannelDirectory> {
-    let limits = &settings.limits;
-    let ledger = Ledger::start(
-        ledgers.to_vec(),
-        settings.ledger.batch_posts,
-        limits.pending_posts,
-        arbiters,
-        metrics,
-    );
-    let context = ChannelContext {
-        ledger,
-        sessions: Arc::clone(sessions),
-        metrics: Arc::clone(metrics),
-        pending_posts: limits.channel_pending_posts,
-        batch_posts: settings.ledger.batch_posts,
-        idle: Duration::from_millis(limits.channel_idle_ms),
-    };
-    ChannelDirectory::new(
-        context,
-        Arc::clone(arbiters),
-        limits.pending_posts,
-        limits.channels_in_use,
-    )
-}
-
-fn session_context(
-    settings: &Settings,
-    store: &Store,
-    sessions: &Arc<SessionDirectory>,
-    channels: &Arc<ChannelDirectory>,
-    arbiters: &Arbiters,
-    metrics: &Arc<Metrics>,
-) -> Arc<SessionContext> {
-    let sockets = &settings.sockets;
-    Arc::new(SessionContext {
-        sessions: Arc::clone(sessions),
-        channels: Arc::clone(channels),
-        history: History::new(store.clone(), sockets.replay_reads, Arc::clone(metrics)),
-        acknowledgements: Acknowledgements::start(
-            store.clone(),
-            settings.notifications.pending_acks,
-            arbiters,
-            metrics,
-        ),
-        metrics: Arc::clone(metrics),
-        budget_bytes: sockets.budget_bytes,
-        heartbeat_interval: Duration::from_millis(sockets.heartbeat_interval_ms),
-        heartbeat_timeout: Duration::from_millis(sockets.heartbeat_timeout_ms),
-        frame_rate: Rate::new(
-            sockets.frames_per_second,
-            Duration::from_secs(1),
-            sockets.frames_burst,
-        ),
-        max_subscriptions: sockets.max_subscriptions,
-        max_subscriptions_per_frame: sockets.max_subscriptions_per_frame,
-        replay_messages: sockets.replay_messages,
-    })
-}
-
-fn http_settings(settings: &Settings) -> HttpSettings {
-    HttpSettings {
-        workers: settings.workers,
-        drain: Duration::from_millis(settings.shutdown.drain_ms),
-        send_buffer_bytes: settings.sockets.send_buffer_bytes,
-        user_timeout: Duration::from_millis(settings.sockets.user_timeout_ms),
-        max_sockets: settings.sockets.max,
-    }
-}
-
-fn serve_metrics(
-    settings: &Settings,
-    state: &ApiState,
-    restarts: &Arc<dyn Fn() -> u64 + Send + Sync>,
-) -> Result<(Option<Server>, Option<u16>), StartError> {
-    if settings.metrics.listen.is_empty() {
-        return Ok((None, None));
-    }
-    let listener = listen(&settings.metrics.listen, "metrics.listen")?;
-    let port = listener.local_addr()?.port();
-    let restarts = Arc::clone(restarts);
-    let observed = Observed {
-        metrics: Arc::clone(&state.metrics),
-        channels: Arc::clone(&state.channels),
-        store: state.store.clone(),
-        postgres_restarts: Box::new(move || restarts()),
-    };
-    Ok((
-        Some(metrics_listener::serve(listener, observed)?),
-        Some(port),
-    ))
 }

@@ -3,6 +3,7 @@
 //! `config/default.toml` is compiled in and documents every key. A file given with `--config`
 //! and then the environment override it. Each subsystem takes its own section by value.
 
+mod checks;
 mod layers;
 
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
 
 pub use layers::ConfigError;
 
@@ -103,8 +103,9 @@ impl TryFrom<String> for ProxyNet {
         let net = text
             .parse()
             .or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()));
-        net.map(Self)
-            .map_err(|_| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))
+        net.map(Self).map_err(|_neither| {
+            format!("'{text}' is neither an address nor a network such as 10.0.0.0/8")
+        })
     }
 }
 
@@ -298,257 +299,5 @@ impl Settings {
                     "cannot be derived, because HOME is not set; set it",
                 )
             })
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        if !self.public_url.is_empty() {
-            check_public_url(&self.public_url)?;
-        }
-        if !self.metrics.listen.is_empty() && self.metrics.listen.parse::<SocketAddr>().is_err() {
-            return Err(ConfigError::invalid(
-                "metrics.listen",
-                "must be an address such as 127.0.0.1:9090",
-            ));
-        }
-        if !self.database.url.reveal().is_empty()
-            && self
-                .database
-                .url
-                .reveal()
-                .parse::<tokio_postgres::Config>()
-                .is_err()
-        {
-            let message =
-                "must be a PostgreSQL URL such as postgres://user:password@host:5432/name";
-            return Err(ConfigError::invalid("database.url", message));
-        }
-        self.check_ranges()
-    }
-
-    fn check_ranges(&self) -> Result<(), ConfigError> {
-        let (limits, sockets) = (&self.limits, &self.sockets);
-        // The greatest values keep a mistyped number from becoming a bound that bounds nothing.
-        let ranges = [
-            ("workers", as_u64(self.workers), 0, 1024),
-            (
-                "database.pool_size",
-                as_u64(self.database.pool_size),
-                2,
-                1000,
-            ),
-            (
-                "database.pool_wait_ms",
-                self.database.pool_wait_ms,
-                1,
-                60_000,
-            ),
-            (
-                "database.statement_timeout_ms",
-                self.database.statement_timeout_ms,
-                100,
-                600_000,
-            ),
-            (
-                "database.lock_timeout_ms",
-                self.database.lock_timeout_ms,
-                10,
-                600_000,
-            ),
-            ("ledger.lanes", as_u64(self.ledger.lanes), 1, 64),
-            (
-                "ledger.batch_posts",
-                as_u64(self.ledger.batch_posts),
-                1,
-                10_000,
-            ),
-            (
-                "limits.webhook_burst",
-                limits.webhook_burst.into(),
-                1,
-                1_000_000,
-            ),
-            (
-                "limits.address_burst",
-                limits.address_burst.into(),
-                1,
-                1_000_000,
-            ),
-            (
-                "limits.remembered_clients",
-                as_u64(limits.remembered_clients),
-                16,
-                1_000_000,
-            ),
-            (
-                "limits.webhook_cache",
-                as_u64(limits.webhook_cache),
-                16,
-                1_000_000,
-            ),
-            (
-                "limits.channel_pending_posts",
-                as_u64(limits.channel_pending_posts),
-                1,
-                100_000,
-            ),
-            (
-                "limits.pending_posts",
-                as_u64(limits.pending_posts),
-                1,
-                100_000,
-            ),
-            (
-                "limits.channel_idle_ms",
-                limits.channel_idle_ms,
-                1,
-                86_400_000,
-            ),
-            (
-                "limits.channels_in_use",
-                as_u64(limits.channels_in_use),
-                1,
-                1_000_000,
-            ),
-            (
-                "limits.password_hashes",
-                as_u64(limits.password_hashes),
-                1,
-                256,
-            ),
-            (
-                "limits.password_queue",
-                as_u64(limits.password_queue),
-                1,
-                10_000,
-            ),
-            ("sockets.max", as_u64(sockets.max), 1, 1_000_000),
-            (
-                "sockets.max_per_user",
-                as_u64(sockets.max_per_user),
-                1,
-                10_000,
-            ),
-            (
-                "sockets.budget_bytes",
-                as_u64(sockets.budget_bytes),
-                65_536,
-                16_777_216,
-            ),
-            (
-                "sockets.send_buffer_bytes",
-                as_u64(sockets.send_buffer_bytes),
-                0,
-                16_777_216,
-            ),
-            (
-                "sockets.user_timeout_ms",
-                sockets.user_timeout_ms,
-                0,
-                3_600_000,
-            ),
-            (
-                "sockets.heartbeat_interval_ms",
-                sockets.heartbeat_interval_ms,
-                100,
-                3_600_000,
-            ),
-            (
-                "sockets.heartbeat_timeout_ms",
-                sockets.heartbeat_timeout_ms,
-                100,
-                3_600_000,
-            ),
-            (
-                "sockets.frames_burst",
-                sockets.frames_burst.into(),
-                1,
-                1_000_000,
-            ),
-            (
-                "sockets.max_subscriptions",
-                as_u64(sockets.max_subscriptions),
-                1,
-                10_000,
-            ),
-            (
-                "sockets.max_subscriptions_per_frame",
-                as_u64(sockets.max_subscriptions_per_frame),
-                1,
-                1_000,
-            ),
-            (
-                "sockets.replay_messages",
-                sockets.replay_messages.try_into().unwrap_or(0),
-                1,
-                100_000,
-            ),
-            (
-                "sockets.replay_reads",
-                as_u64(sockets.replay_reads),
-                1,
-                1_000,
-            ),
-            (
-                "notifications.ack_timeout_ms",
-                self.notifications.ack_timeout_ms,
-                1,
-                3_600_000,
-            ),
-            (
-                "notifications.keep_days",
-                self.notifications.keep_days.into(),
-                1,
-                3_650,
-            ),
-            (
-                "notifications.pending_acks",
-                as_u64(self.notifications.pending_acks),
-                1,
-                1_000_000,
-            ),
-            (
-                "sessions.idle_days",
-                self.sessions.idle_days.into(),
-                1,
-                3_650,
-            ),
-            (
-                "sessions.max_per_user",
-                self.sessions.max_per_user.into(),
-                1,
-                10_000,
-            ),
-            ("shutdown.drain_ms", self.shutdown.drain_ms, 0, 10_000),
-        ];
-        match ranges
-            .iter()
-            .find(|(_, value, least, most)| !(least..=most).contains(&value))
-        {
-            None => Ok(()),
-            Some((key, value, least, most)) => Err(ConfigError::invalid(
-                key,
-                format!("must be between {least} and {most}, not {value}"),
-            )),
-        }
-    }
-}
-
-fn as_u64(value: usize) -> u64 {
-    u64::try_from(value).unwrap_or(u64::MAX)
-}
-
-fn check_public_url(text: &str) -> Result<(), ConfigError> {
-    let message = "must be an http or https URL without a path, such as https://chat.example.com";
-    let plain = |url: &Url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-    };
-    match Url::parse(text) {
-        Ok(url) if plain(&url) => Ok(()),
-        _ => Err(ConfigError::invalid("public_url", message)),
     }
 }

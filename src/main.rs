@@ -9,7 +9,8 @@ use std::time::Duration;
 use chatalot::app::{App, Database, private_postgres};
 use chatalot::backup::{self, BackupTarget, ExistingFile};
 use chatalot::config::Settings;
-use chatalot::store::migrate;
+use chatalot::managed_postgres::Reached;
+use chatalot::store::{DatabaseUrl, migrate};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -83,7 +84,10 @@ async fn run(line: CommandLine) -> Outcome {
             say(&format!("{} ({bytes} bytes)", file.display()))
         }
         Command::Restore { file } => {
-            backup::restore(backup_target(&settings)?, &file).await?;
+            let target = backup_target(&settings)?;
+            backup::restore(target.clone(), &file).await?;
+            // The backup may be of an older version, and a running server expects this one's.
+            migrate_target(target).await?;
             say("restored")
         }
     }
@@ -113,6 +117,21 @@ async fn migrate_and_stop(settings: &Settings) -> Outcome {
     let applied = migrate(database.url()).await;
     database.stop().await;
     say(&format!("{} migrations applied", applied?))
+}
+
+async fn migrate_target(target: BackupTarget) -> Outcome {
+    match target {
+        BackupTarget::External { url, .. } => {
+            migrate(&DatabaseUrl::parse(&url)?).await?;
+        }
+        BackupTarget::Private(settings) => {
+            let reached = Reached::reach(settings).await?;
+            let migrated = migrate(&DatabaseUrl::from(reached.connection())).await;
+            reached.release().await;
+            migrated?;
+        }
+    }
+    Ok(())
 }
 
 fn backup_target(settings: &Settings) -> Result<BackupTarget, Box<dyn std::error::Error>> {

@@ -166,6 +166,10 @@ fn imports_run_one_way() {
             continue;
         };
         for (number, line) in source.code() {
+            if line.trim_end().ends_with("crate::{") {
+                let complaint = "one use for each module, so that this test can read it";
+                complaints.push(format!("{}:{number}: {complaint}", source.path));
+            }
             for module in modules_named(line) {
                 let Some(other) = height(module) else {
                     continue;

@@ -255,10 +255,8 @@ impl SessionActor {
                         went_on = true;
                     }
                 }
-                if !went_on {
-                    if let Some(resync) = self.watches.give_up(&page) {
-                        self.send(&resync, ctx);
-                    }
+                if !went_on && let Some(resync) = self.watches.give_up(&page) {
+                    self.send(&resync, ctx);
                 }
                 self.go_on_reading(&page, ctx);
             }

@@ -187,11 +187,13 @@ fn set_from_text(
     };
     *slot = match slot {
         Value::String(_) => Value::String(text.to_owned()),
-        Value::Integer(_) => {
-            Value::Integer(text.trim().parse().map_err(|_| wrong("a whole number"))?)
-        }
+        Value::Integer(_) => Value::Integer(
+            text.trim()
+                .parse()
+                .map_err(|_not| wrong("a whole number"))?,
+        ),
         Value::Boolean(_) => {
-            Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?)
+            Value::Boolean(text.trim().parse().map_err(|_not| wrong("true or false"))?)
         }
         Value::Array(_) => {
             let items = text

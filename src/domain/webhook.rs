@@ -179,7 +179,7 @@ mod tests {
         let ids: Vec<UserId> = (0..120).map(|_| UserId::generate()).collect();
         let even_members = |name: &str| {
             let number: usize = name.trim_start_matches('u').parse().ok()?;
-            (number % 2 == 0).then(|| ids.get(number).copied())?
+            (number.is_multiple_of(2)).then(|| ids.get(number).copied())?
         };
         let expected: Vec<UserId> = ids.iter().copied().step_by(2).take(50).collect();
         assert_eq!(post.mentioned(even_members), expected);

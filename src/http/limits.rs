@@ -232,7 +232,8 @@ pub(super) async fn limit_address<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if let Some(state) = request.app_data::<Data<ApiState>>() {
+    let state = request.app_data::<Data<ApiState>>();
+    if let Some(state) = state.filter(|_| request.path().starts_with("/api/")) {
         let address = ClientAddress::of(request.request(), &state.trusted_proxies);
         if let Err(problem) = state.limits.addresses.charge(&address) {
             return Ok(request

@@ -2,12 +2,14 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use tokio::time::timeout;
 
 use super::fields::{Fields, RequestBody};
 use crate::http::problem::{Code, Problem};
@@ -60,14 +62,24 @@ impl<T> FromRequest for Body<T> {
     }
 }
 
+/// How long a client may take to send a body: a trickle must not hold a connection for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Reads a body of at most 64 KiB.
 ///
 /// # Errors
-/// 413 for a larger one, which is drained first.
+/// 413 for a larger one, which is drained first; 422 for one that does not arrive in time.
 pub(in crate::http) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Bytes, Problem> {
+    let late = |_elapsed| Problem::invalid_field("", "did not arrive within 30 s");
+    timeout(PATIENCE, read_bounded(request, payload))
+        .await
+        .map_err(late)?
+}
+
+async fn read_bounded(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)

@@ -20,7 +20,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Path<T> {
         ready(
             parsed
                 .map(|path| Self(path.into_inner()))
-                .map_err(|_| Problem::not_found()),
+                .map_err(|_no_id| Problem::not_found()),
         )
     }
 }

@@ -75,6 +75,8 @@ async fn look_up(
     channel_ids.dedup();
     let ids: Vec<MessageId> = posts.iter().map(|post| post.message_id).collect();
 
+    let open = OpenTransaction::on(connection);
+    let connection = open.connection()?;
     connection.batch_execute("begin").await?;
     // The lost connection's backend may still be committing. It holds these locks until it
     // is done, so that after them the answer is final.
@@ -103,7 +105,7 @@ async fn look_up(
         })
         .collect::<Result<_, StoreError>>()?;
     connection.batch_execute("commit").await?;
-    OpenTransaction::on(connection).ended();
+    open.ended();
 
     let committed = messages.into_iter().map(|message| {
         let (of_message, rest) = std::mem::take(&mut alerts)

@@ -45,6 +45,12 @@ impl OpenTransaction {
         Self(Some(connection))
     }
 
+    pub(super) fn connection(&self) -> Result<&Object, StoreError> {
+        self.0
+            .as_ref()
+            .ok_or_else(|| StoreError::Unexpected("the transaction has ended".to_owned()))
+    }
+
     pub(super) fn ended(mut self) {
         // Returns to the pool when dropped.
         drop(self.0.take());
@@ -132,9 +138,7 @@ async fn begin(
         candidates.into_iter().unzip();
 
     let open = OpenTransaction::on(connection);
-    let Some(client) = &open.0 else {
-        return Err(StoreError::Unexpected("no connection".to_owned()));
-    };
+    let client = open.connection()?;
     let find_mentioned = async {
         if candidate_names.is_empty() {
             return Ok(Vec::new());

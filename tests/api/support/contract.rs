@@ -77,7 +77,10 @@ impl Contract {
             );
             return;
         }
-        let documented = &operation["responses"][answer.status.to_string()];
+        let mut documented = &operation["responses"][answer.status.to_string()];
+        if documented.is_null() && answer.status >= 400 {
+            documented = &operation["responses"]["default"];
+        }
         let context = format!("{} -> {}: {}", answer.call, answer.status, answer.text);
         assert!(
             !documented.is_null(),
@@ -146,7 +149,7 @@ impl Contract {
 fn matches(template: &str, path: &str) -> bool {
     let (template, path) = (template.split('/'), path.split('/'));
     template.clone().count() == path.clone().count()
-        && template
-            .zip(path)
-            .all(|(expected, found)| expected.starts_with('{') || expected == found)
+        && template.zip(path).all(|(expected, found)| {
+            (expected.starts_with('{') && !found.is_empty()) || expected == found
+        })
 }
