@@ -148,6 +148,8 @@ impl Watcher {
     }
 
     async fn lose_and_regain(&mut self, channel: &str) {
+        // What becomes of a subscribe that a kick overtakes has a test of its own.
+        self.follower.settle().await;
         let owner = &self.community.owner;
         let removed = owner.remove_from_channel(channel, &self.user.id).await;
         removed.expect_done();
