@@ -102,7 +102,6 @@ impl App {
         let listener = listen(&settings.listen.to_string(), "listen")?;
         let port = listener.local_addr()?.port();
         let metrics = Arc::new(Metrics::new());
-        telemetry::count_panics(&metrics);
         let arbiters = Arc::new(Arbiters::start(cores().min(4)));
         let store = Store::open(database.url(), &store_settings(settings))?;
         let epoch = store.epoch().await?;
@@ -257,15 +256,14 @@ impl Running {
     async fn stop(self, server: ServerHandle, metrics_server: Option<ServerHandle>) {
         self.state.stopping.store(true, Ordering::SeqCst);
         self.state.sessions.end_all(Close::ShuttingDown).await;
-        // The server's own time-out is in whole seconds and starts once its workers hear of
-        // it; a little longer here than there.
-        let patience = self.drain + Duration::from_secs(2);
-        if tokio::time::timeout(patience, server.stop(true))
+        // The listener still answers meanwhile: new posts with 503, and readiness too.
+        if tokio::time::timeout(self.drain, self.state.channels.drained())
             .await
             .is_err()
         {
-            tracing::warn!("some requests did not finish in time");
+            tracing::warn!("some posts did not finish in time");
         }
+        server.stop(true).await;
         if let Some(server) = metrics_server {
             server.stop(false).await;
         }

@@ -11,6 +11,7 @@ use chatalot::backup::{self, BackupTarget, ExistingFile};
 use chatalot::config::Settings;
 use chatalot::managed_postgres::Reached;
 use chatalot::store::{DatabaseUrl, migrate};
+use chatalot::telemetry;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -100,6 +101,10 @@ async fn serve(settings: Settings) -> Outcome {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
+    telemetry::watch_panics();
+    // Named faults for the crash tests. Without the feature that only tests switch on this
+    // does nothing, and there is nothing to name.
+    let _faults = fail::FailScenario::setup();
     let app = App::build(settings).await?;
     say(&format!("Chatalot is ready at {}", app.public_url()))?;
     app.run_until_stopped(async move {

@@ -5,7 +5,7 @@
 //! requests. Their types do not show themselves, and the log names routes instead of paths.
 
 use std::panic;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
@@ -14,7 +14,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{ConfigError, LogFormat, LogSettings};
-use crate::metrics::Metrics;
 
 /// Starts logging. Later calls in the same process change nothing.
 ///
@@ -42,13 +41,21 @@ pub fn start_logging(settings: &LogSettings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Logs and counts panics. One costs the actor or request it happens in.
-pub fn count_panics(metrics: &Arc<Metrics>) {
-    let metrics = Arc::clone(metrics);
-    panic::set_hook(Box::new(move |info| {
-        metrics.panics.inc();
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Logs and counts the panics of this process. One costs the actor or request it happens in.
+/// For the program alone: in a test the message of a panic is wanted.
+pub fn watch_panics() {
+    panic::set_hook(Box::new(|info| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         // Not the message: the standard library's quote the text they failed on.
         tracing::error!(place, "panic");
     }));
+}
+
+/// How many panics there were since [`watch_panics`].
+#[must_use]
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
 }

@@ -82,6 +82,7 @@ pub struct ChannelDirectory {
     arbiters: Arc<Arbiters>,
     /// One permit for each post on its way.
     admission: Arc<Semaphore>,
+    pending_posts: usize,
     max_entries: usize,
 }
 
@@ -109,6 +110,7 @@ impl ChannelDirectory {
             context,
             arbiters,
             admission,
+            pending_posts,
             max_entries,
         })
     }
@@ -147,6 +149,13 @@ impl ChannelDirectory {
         Err(PostError::Unavailable(
             "the channel's actor failed repeatedly".to_owned(),
         ))
+    }
+
+    /// Waits until no post is on its way.
+    pub async fn drained(&self) {
+        let all = u32::try_from(self.pending_posts).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        drop(self.admission.acquire_many(all).await);
     }
 
     /// Answers a post that was found in the database, and tells the subscribers of it.

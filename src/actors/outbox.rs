@@ -132,6 +132,11 @@ impl Outbox {
         }
     }
 
+    /// Takes no more frames, for a session that ends by itself.
+    pub fn stop_taking(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the session is to end.
     #[must_use]
     pub fn is_ending(&self) -> bool {

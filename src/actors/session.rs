@@ -206,6 +206,10 @@ impl SessionActor {
 
     fn end(&mut self, close: Close, ctx: &mut Socket) {
         Metrics::count(&self.context.metrics.sockets_closed, close.label());
+        // What waits in the mailbox is still handled, and must not follow the close frame.
+        if let Some(handle) = &self.handle {
+            handle.outbox.stop_taking();
+        }
         self.leave();
         ctx.close(Some(ws::CloseReason {
             code: close.code().into(),

@@ -126,7 +126,6 @@ pub(super) fn session_context(
 pub(super) fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
         workers: settings.workers,
-        drain: Duration::from_millis(settings.shutdown.drain_ms),
         send_buffer_bytes: settings.sockets.send_buffer_bytes,
         user_timeout: Duration::from_millis(settings.sockets.user_timeout_ms),
         max_sockets: settings.sockets.max,

@@ -183,18 +183,24 @@ pub(super) async fn register(
     };
     let token = SessionToken::generate();
     let session = new_session(&state, &request, &token);
+    let invite = body.invite.as_ref();
     let role = if first {
         InstanceRole::Owner
     } else {
         InstanceRole::Member
     };
-    match state
-        .store
-        .register(&user, role, body.invite.as_ref(), &session)
-        .await?
-    {
+    let mut registered = state.store.register(&user, role, invite, &session).await?;
+    if matches!(registered, Registered::OwnerExists) {
+        // Somebody else was the first, a moment ago: the usual rules hold now.
+        refuse_uninvited(&state, invite).await?;
+        registered = state
+            .store
+            .register(&user, InstanceRole::Member, invite, &session)
+            .await?;
+    }
+    match registered {
         Registered::Done(user) => {
-            if let Some(code) = &body.invite {
+            if let Some(code) = invite {
                 announce_newcomer(&state, code).await;
             }
             Ok(RegisteredAnswer(signed_in(
@@ -209,15 +215,10 @@ pub(super) async fn register(
             Code::UsernameTaken,
             "Choose another username.",
         )),
-        Registered::InviteUnusable if state.registration == Registration::Open => Err(
-            Problem::invalid_field("/invite", "is unknown, used up or expired"),
-        ),
-        Registered::InviteUnusable => Err(invite_required()),
-        // Somebody else was the first, a moment ago: the usual rules hold now.
-        Registered::OwnerExists => Err(Problem::retry(
-            Code::Overloaded,
-            "Somebody else registered at the same moment.",
-        )),
+        Registered::InviteUnusable if state.registration == Registration::Open => {
+            Err(unusable_invite())
+        }
+        Registered::InviteUnusable | Registered::OwnerExists => Err(invite_required()),
     }
 }
 
@@ -232,10 +233,7 @@ async fn refuse_uninvited(state: &ApiState, invite: Option<&InviteCode>) -> Resu
         // Looked up before the costly hash; it is spent only when the account is made.
         (mode, Some(code)) => match (state.store.preview_invite(code).await?, mode) {
             (Some(_), _) => Ok(()),
-            (None, Registration::Open) => Err(Problem::invalid_field(
-                "/invite",
-                "is unknown, used up or expired",
-            )),
+            (None, Registration::Open) => Err(unusable_invite()),
             (None, _) => Err(invite_required()),
         },
     }
@@ -245,6 +243,10 @@ async fn announce_newcomer(state: &ApiState, code: &InviteCode) {
     if let Ok(Some(community)) = state.store.find_invite_community(code).await {
         state.announce_membership(community).await;
     }
+}
+
+fn unusable_invite() -> Problem {
+    Problem::invalid_field("/invite", "is unknown, used up or expired")
 }
 
 fn invite_required() -> Problem {

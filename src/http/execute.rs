@@ -1,10 +1,10 @@
 //! Posting through a webhook: the call that automations make.
 //!
-//! The token is looked up before anything else is judged, and whatever is refused is refused
+//! The token is judged before anything else, and whatever is refused is refused
 //! with 404 when the webhook is disabled: a disabled webhook cannot be told from an unknown one.
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -73,8 +73,10 @@ pub(super) async fn execute(
     Path(token): Path<String>,
     PostBody(payload): PostBody,
 ) -> Result<Created<Receipt>, Problem> {
+    // Read first, so that a refusal leaves the connection in the same state whatever the token.
+    let body = read_body(&request, &mut payload.into_inner()).await;
     let target = find_target(&state, &token).await?;
-    match post(&state, &request, payload, target).await {
+    match post(&state, body, target).await {
         Ok(receipt) => Ok(Created(receipt)),
         Err(Refused::AfterAll(error)) => {
             Metrics::count(&state.metrics.posts_refused, error.label());
@@ -117,15 +119,12 @@ async fn find_target(state: &ApiState, token: &str) -> Result<WebhookTarget, Pro
 
 async fn post(
     state: &ApiState,
-    request: &HttpRequest,
-    payload: Payload,
+    body: Result<Bytes, Problem>,
     target: WebhookTarget,
 ) -> Result<Receipt, Refused> {
     state.refuse_while_stopping().map_err(Refused::Before)?;
-    let raw = read_body(request, &mut payload.into_inner())
-        .await
-        .map_err(Refused::Before)?;
-    let body: Post = Fields::parse(&raw)
+    let body: Post = body
+        .and_then(|raw| Fields::parse(&raw))
         .and_then(Fields::into_body)
         .map_err(Refused::Before)?;
     state

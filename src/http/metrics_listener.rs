@@ -11,6 +11,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use crate::actors::channels::ChannelDirectory;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::telemetry;
 
 /// Where the figures come from that nobody counts as they change.
 pub struct Observed {
@@ -59,6 +60,9 @@ async fn metrics(observed: Data<Observed>) -> HttpResponse {
     metrics
         .postgres_restarts
         .inc_by(restarts.saturating_sub(metrics.postgres_restarts.get()));
+    metrics
+        .panics
+        .inc_by(telemetry::panics().saturating_sub(metrics.panics.get()));
     match metrics.encode() {
         Ok(text) => HttpResponse::Ok()
             .insert_header((

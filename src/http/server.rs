@@ -20,13 +20,15 @@ use super::state::ApiState;
 /// stops reading can cost.
 const WRITE_BUFFER_BYTES: usize = 32 * 1024;
 
+/// How long requests other than posts get to finish when the server stops; posts have
+/// finished by then.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
+
 /// How the listener behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpSettings {
     /// Threads; 0 for one a core.
     pub workers: usize,
-    /// How long open requests get to finish when the server stops.
-    pub drain: Duration,
     /// The kernel's send buffer of a connection, in bytes; 0 for its own choice.
     pub send_buffer_bytes: usize,
     /// After how long without a sign of the peer taking data the kernel ends a connection.
@@ -60,7 +62,7 @@ pub fn serve(
         .client_disconnect_timeout(Duration::from_secs(2))
         .max_connections(settings.max_sockets + 1024)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)
-        .shutdown_timeout(settings.drain.as_secs().max(1))
+        .shutdown_timeout(LAST_REQUESTS.as_secs())
         .on_connect(move |connection, _: &mut Extensions| {
             if let Some(stream) = connection.downcast_ref::<TcpStream>() {
                 bound_connection(stream, &settings);

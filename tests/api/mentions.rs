@@ -105,7 +105,7 @@ async fn a_mention_reaches_the_inbox_of_who_is_mentioned_and_of_nobody_else() {
     let cast = cast().await;
     mentioned(&cast.webhook, "nobody in particular").await;
     let found = mentioned(&cast.webhook, "look here, @bob").await;
-    assert_eq!(found, [cast.bob.id.clone()]);
+    assert_eq!(found, [cast.bob.id.as_str()]);
     assert_eq!(messages_in_inbox(&cast.bob).await.len(), 1);
     assert_eq!(messages_in_inbox(&cast.alice).await.len(), 0);
     assert_eq!(messages_in_inbox(&cast.community.owner).await.len(), 0);
@@ -118,14 +118,14 @@ async fn only_members_of_the_channel_are_mentioned() {
     community.outsider("eve").await;
     let channel = community.channel("alerts").await;
     let webhook = community.webhook(&channel).await;
-    assert!(mentioned(&webhook, "@bob @alice @eve @owner").await == [community.owner.id.clone()]);
+    assert!(mentioned(&webhook, "@bob @alice @eve @owner").await == [community.owner.id.as_str()]);
     cast.bob
         .add_to_channel(&channel, &cast.bob.id)
         .await
         .expect_done();
     assert_eq!(
         mentioned(&webhook, "@bob @alice @eve").await,
-        [cast.bob.id.clone()]
+        [cast.bob.id.as_str()]
     );
     cast.bob
         .remove_from_channel(&channel, &cast.bob.id)
@@ -145,7 +145,7 @@ async fn a_private_channel_mentions_only_those_inside() {
     let answer = community.owner.add_to_channel(&channel, &cast.bob.id).await;
     answer.expect_done();
     let found = mentioned(&webhook, "@alice @ann @bob").await;
-    assert_eq!(found, [cast.bob.id.clone()]);
+    assert_eq!(found, [cast.bob.id.as_str()]);
     assert_eq!(messages_in_inbox(&admin).await.len(), 0);
     assert_eq!(messages_in_inbox(&cast.alice).await.len(), 0);
 }
@@ -172,14 +172,17 @@ async fn two_names_that_differ_in_case_cannot_both_exist_and_only_the_exact_one_
             .await
             .is_empty()
     );
-    assert_eq!(mentioned(&cast.webhook, "@CaRoL").await, [carol.id.clone()]);
+    assert_eq!(
+        mentioned(&cast.webhook, "@CaRoL").await,
+        [carol.id.as_str()]
+    );
 }
 
 #[tokio::test]
 async fn one_post_notifies_each_member_once() {
     let cast = cast().await;
     let found = mentioned(&cast.webhook, &"@bob ".repeat(100)).await;
-    assert_eq!(found, [cast.bob.id.clone()]);
+    assert_eq!(found, [cast.bob.id.as_str()]);
     assert_eq!(messages_in_inbox(&cast.bob).await.len(), 1);
     mentioned(&cast.webhook, "again, @bob").await;
     assert_eq!(messages_in_inbox(&cast.bob).await.len(), 2);

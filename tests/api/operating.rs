@@ -96,6 +96,9 @@ async fn metrics_count_posts_and_name_no_channel_webhook_or_person() {
     let (community, webhook) = server.channel_with_webhook().await;
     webhook.says("canary in the mine").await;
     let text = metrics_of(server.metrics_port.unwrap()).await;
+    let counted = |line: &str| text.lines().any(|it| it == line);
+    assert!(counted("chatalot_posts_total 1"), "{text}");
+    assert!(counted("chatalot_panics_total 0"), "{text}");
     for identity in [
         &webhook.token,
         &webhook.id,

@@ -85,6 +85,12 @@ impl SessionActor {
                 );
             }
             Ok(ClientFrame::Unsubscribe { channels }) => {
+                // Of the subscribes that were sent before, some still wait.
+                for request in &mut self.subscribes {
+                    request
+                        .channels
+                        .retain(|wanted| !channels.contains(&wanted.id));
+                }
                 for channel in channels {
                     if let Some(subscriber) = self.watches.remove(channel) {
                         self.context.channels.unsubscribe(channel, &subscriber);

@@ -7,15 +7,15 @@ use super::client::ApiClient;
 
 impl ApiClient {
     pub(crate) async fn register(&self, body: &Value) -> Answer {
-        self.from_own_page("/api/auth/register", body).await
+        self.post_from_own_page("/api/auth/register", body).await
     }
 
     pub(crate) async fn login(&self, body: &Value) -> Answer {
-        self.from_own_page("/api/auth/login", body).await
+        self.post_from_own_page("/api/auth/login", body).await
     }
 
     /// The calls that set a cookie are only taken from the server's own pages.
-    async fn from_own_page(&self, path: &str, body: &Value) -> Answer {
+    async fn post_from_own_page(&self, path: &str, body: &Value) -> Answer {
         self.post(path)
             .header("sec-fetch-site", "same-origin")
             .json(body)
