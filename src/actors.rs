@@ -24,3 +24,4 @@ pub mod posting;
 pub mod session;
 pub mod sessions;
 pub mod subscriber;
+pub mod subscribers;

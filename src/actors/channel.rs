@@ -19,11 +19,11 @@ use actix::{
 use fail::fail_point;
 use tokio::sync::oneshot;
 
-use super::channels::ChannelEntry;
 use super::ledger::Ledger;
 use super::outbox::{About, Frame};
 use super::posting::{PendingPost, PostError, WriteBatch, Written};
 use super::sessions::SessionDirectory;
+use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
 use crate::metrics::Metrics;
 use crate::protocol::ServerFrame;
@@ -49,7 +49,7 @@ pub struct ChannelContext {
 /// See the module.
 pub struct ChannelActor {
     id: ChannelId,
-    entry: Arc<ChannelEntry>,
+    subscribers: Arc<Subscribers>,
     context: ChannelContext,
     pending: VecDeque<PendingPost>,
     writing: bool,
@@ -57,13 +57,13 @@ pub struct ChannelActor {
 }
 
 impl ChannelActor {
-    /// The actor of the channel `id`, whose subscribers `entry` holds.
+    /// The actor of the channel `id`, that `subscribers` watch.
     #[must_use]
-    pub fn new(id: ChannelId, entry: Arc<ChannelEntry>, context: ChannelContext) -> Self {
+    pub fn new(id: ChannelId, subscribers: Arc<Subscribers>, context: ChannelContext) -> Self {
         context.metrics.channel_actors.inc();
         Self {
             id,
-            entry,
+            subscribers,
             context,
             pending: VecDeque::new(),
             writing: false,
@@ -143,7 +143,7 @@ impl Handler<Publish> for ChannelActor {
 
     fn handle(&mut self, Publish(frame): Publish, _: &mut Self::Context) {
         self.last_work = Instant::now();
-        self.entry.publish(&frame, &self.context.sessions);
+        self.subscribers.publish(&frame, &self.context.sessions);
     }
 }
 
@@ -189,7 +189,7 @@ impl ChannelActor {
             about: About::Message(self.id, message.seq),
             text,
         };
-        self.entry
+        self.subscribers
             .fan_out(message.seq, &frame, &self.context.sessions);
         for alert in &post.alerts {
             let text = ServerFrame::Mention {

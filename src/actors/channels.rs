@@ -13,71 +13,34 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::arbiters::Arbiters;
 use super::channel::{ChannelActor, ChannelContext, FanOut, PostMessage, Publish};
-use super::outbox::{About, Frame, PushRefused};
+use super::outbox::{About, Frame};
 use super::posting::{Admission, PendingPost, PostError, Posted};
-use super::sessions::{SessionDirectory, SessionHandle};
+use super::sessions::SessionHandle;
 use super::subscriber::Subscriber;
+use super::subscribers::Subscribers;
 use crate::domain::ids::{ChannelId, MessageId, Seq, UserId};
 use crate::domain::webhook::WebhookPost;
 use crate::metrics::Metrics;
 use crate::protocol::ServerFrame;
 use crate::store::{PostOutcome, WriteError};
 
-/// What outlives a channel's actor.
+/// A channel in use.
 #[derive(Debug, Default)]
-pub struct ChannelEntry {
-    subscribers: Mutex<Vec<Arc<Subscriber>>>,
+struct ChannelEntry {
+    subscribers: Arc<Subscribers>,
     actor: Mutex<Option<Addr<ChannelActor>>>,
 }
 
 impl ChannelEntry {
-    /// Sends a message's frame to those who follow live, and tells the others that it is there.
-    pub fn fan_out(&self, seq: Seq, frame: &Frame, sessions: &SessionDirectory) {
-        self.send(frame, sessions, |subscriber| subscriber.note(seq));
-    }
-
-    /// Sends a frame to every subscriber.
-    pub fn publish(&self, frame: &Frame, sessions: &SessionDirectory) {
-        self.send(frame, sessions, |_| true);
-    }
-
-    fn send(
-        &self,
-        frame: &Frame,
-        sessions: &SessionDirectory,
-        wants: impl Fn(&Subscriber) -> bool,
-    ) {
-        // Cloned out, so that subscribing does not wait for the sending.
-        let subscribers = self.subscribers.lock().clone();
-        for subscriber in subscribers.iter().filter(|subscriber| wants(subscriber)) {
-            if sessions.push(subscriber.session(), frame.clone()) == Err(PushRefused::Slow) {
-                self.remove(|other| Arc::ptr_eq(other, subscriber));
-            }
-        }
-    }
-
-    fn remove(&self, gone: impl Fn(&Arc<Subscriber>) -> bool) -> Vec<Arc<Subscriber>> {
-        let mut subscribers = self.subscribers.lock();
-        let (removed, kept) = subscribers
-            .drain(..)
-            .partition(|subscriber| gone(subscriber));
-        *subscribers = kept;
-        removed
-    }
-
     fn is_unused(&self) -> bool {
-        self.subscribers.lock().is_empty()
-            && self
-                .actor
-                .lock()
-                .as_ref()
-                .is_none_or(|actor| !actor.connected())
+        let has_actor = self.actor.lock().as_ref().is_some_and(Addr::connected);
+        !has_actor && self.subscribers.is_empty()
     }
 }
 
 /// Every channel in use on this node.
 pub struct ChannelDirectory {
-    entries: DashMap<ChannelId, Arc<ChannelEntry>>,
+    entries: DashMap<ChannelId, ChannelEntry>,
     context: ChannelContext,
     arbiters: Arc<Arbiters>,
     /// One permit for each post on its way.
@@ -213,7 +176,7 @@ impl ChannelDirectory {
         let watched = self
             .entries
             .get(&channel)
-            .is_some_and(|entry| !entry.subscribers.lock().is_empty());
+            .is_some_and(|entry| !entry.subscribers.is_empty());
         if watched && self.send(channel, Publish(frame)).is_err() {
             Metrics::count(&self.context.metrics.overloads, "publish");
         }
@@ -236,8 +199,7 @@ impl ChannelDirectory {
         ));
         // Under the entry's lock, so that it cannot be thrown away as unused in between.
         let entry = self.entries.entry(channel).or_default();
-        let mut subscribers = entry.subscribers.lock();
-        subscribers.push(Arc::clone(&subscriber));
+        entry.subscribers.add(Arc::clone(&subscriber));
         Some(subscriber)
     }
 
@@ -257,11 +219,12 @@ impl ChannelDirectory {
     }
 
     fn end_subscriptions(&self, channel: ChannelId, gone: impl Fn(&Arc<Subscriber>) -> bool) {
-        let Some(entry) = self.entries.get(&channel).map(|entry| Arc::clone(&entry)) else {
-            return;
-        };
-        for subscriber in entry.remove(gone) {
-            subscriber.end();
+        let watched = self
+            .entries
+            .get(&channel)
+            .map(|entry| Arc::clone(&entry.subscribers));
+        if let Some(subscribers) = watched {
+            subscribers.end(gone);
         }
         self.forget_if_unused(channel);
     }
@@ -311,21 +274,25 @@ impl ChannelDirectory {
         let mut actor = entry.actor.lock();
         let address = match actor.as_ref() {
             Some(address) if address.connected() => address,
-            _ => actor.insert(self.start_actor(channel, &entry)),
+            _ => actor.insert(self.start_actor(channel, &entry.subscribers)),
         };
         match address.try_send(message) {
             Ok(()) => Ok(()),
             Err(SendError::Full(message)) => Err(message),
             // It stopped this moment.
             Err(SendError::Closed(message)) => {
-                let address = actor.insert(self.start_actor(channel, &entry));
+                let address = actor.insert(self.start_actor(channel, &entry.subscribers));
                 address.try_send(message).map_err(SendError::into_inner)
             }
         }
     }
 
-    fn start_actor(&self, channel: ChannelId, entry: &Arc<ChannelEntry>) -> Addr<ChannelActor> {
-        let actor = ChannelActor::new(channel, Arc::clone(entry), self.context.clone());
+    fn start_actor(
+        &self,
+        channel: ChannelId,
+        subscribers: &Arc<Subscribers>,
+    ) -> Addr<ChannelActor> {
+        let actor = ChannelActor::new(channel, Arc::clone(subscribers), self.context.clone());
         ChannelActor::start_in_arbiter(&self.arbiters.pick(channel), move |_| actor)
     }
 }

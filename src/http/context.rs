@@ -1,15 +1,17 @@
-//! What surrounds every request: an id, a count, a line in the log.
+//! What surrounds every request: an id, a count, a line in the log, the limit of its address.
 
 use std::time::Instant;
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, ResponseError};
 use uuid::Uuid;
 
+use super::limits::ClientAddress;
+use super::request_id;
 use super::state::ApiState;
 use crate::metrics::Metrics;
 
@@ -18,15 +20,6 @@ const NOSNIFF: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-content-type-options"),
     HeaderValue::from_static("nosniff"),
 );
-
-tokio::task_local! {
-    static CURRENT: Uuid;
-}
-
-/// The id of the request being handled, as errors and the log show it.
-pub(super) fn request_id() -> String {
-    CURRENT.try_with(Uuid::to_string).unwrap_or_default()
-}
 
 /// Gives a request its id, and counts and logs it when it is answered. The log names the
 /// route, never the path: a path may hold a token.
@@ -37,7 +30,7 @@ pub(super) async fn surround(
     let (id, started) = (Uuid::now_v7(), Instant::now());
     let method = request.method().clone();
     let state = request.app_data::<Data<ApiState>>().cloned();
-    let mut response = CURRENT.scope(id, next.call(request)).await?;
+    let mut response = request_id::under(id, next.call(request)).await?;
     let status = response.status();
     if let Some(state) = state {
         Metrics::count(&state.metrics.responses, class_of(status.as_u16()));
@@ -63,4 +56,21 @@ fn class_of(status: u16) -> &'static str {
         400..500 => "4xx",
         _ => "5xx",
     }
+}
+
+/// Charges every request under /api to its client's address.
+pub(super) async fn limit_address<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let state = request.app_data::<Data<ApiState>>();
+    if let Some(state) = state.filter(|_| request.path().starts_with("/api/")) {
+        let address = ClientAddress::of(request.request(), &state.trusted_proxies);
+        if let Err(problem) = state.limits.charge_address(address) {
+            return Ok(request
+                .into_response(problem.error_response())
+                .map_into_right_body());
+        }
+    }
+    Ok(next.call(request).await?.map_into_left_body())
 }

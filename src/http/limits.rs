@@ -5,19 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::Error;
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
-use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{HttpRequest, ResponseError};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use super::problem::{Code, Problem};
-use super::state::ApiState;
 use crate::config::LimitSettings;
 use crate::domain::ids::WebhookId;
 use crate::domain::token_bucket::{Rate, TokenBucket};
@@ -202,6 +196,11 @@ impl RateLimits {
         }
     }
 
+    /// Charges a request to its client's address.
+    pub(super) fn charge_address(&self, address: ClientAddress) -> Result<(), Problem> {
+        self.addresses.charge(&address)
+    }
+
     /// Charges a post to its webhook.
     pub(super) fn charge_webhook(&self, webhook: WebhookId) -> Result<(), Problem> {
         self.webhooks.charge(&webhook)
@@ -225,21 +224,4 @@ impl RateLimits {
         self.accounts
             .charge(&(address, username.to_ascii_lowercase()))
     }
-}
-
-/// Charges every request under /api to its client's address.
-pub(super) async fn limit_address<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let state = request.app_data::<Data<ApiState>>();
-    if let Some(state) = state.filter(|_| request.path().starts_with("/api/")) {
-        let address = ClientAddress::of(request.request(), &state.trusted_proxies);
-        if let Err(problem) = state.limits.addresses.charge(&address) {
-            return Ok(request
-                .into_response(problem.error_response())
-                .map_into_right_body());
-        }
-    }
-    Ok(next.call(request).await?.map_into_left_body())
 }

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::context;
+use super::request_id;
 use crate::actors::posting::PostError;
 use crate::domain::access::Refusal;
 use crate::store::StoreError;
@@ -228,7 +228,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let request_id = context::request_id();
+        let request_id = request_id::current();
         self.log(&request_id);
         let body = ProblemBody {
             r#type: format!("/problems/{}", self.code.as_str()),

@@ -10,8 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use socket2::SockRef;
 
-use super::context::surround;
-use super::limits::limit_address;
+use super::context::{limit_address, surround};
 use super::routes;
 use super::state::ApiState;
 

@@ -2,6 +2,7 @@
 //! channels and communities. Always in chunks, so that nothing is locked for long.
 
 use super::{Store, StoreError, days};
+use crate::domain::ids::{ChannelId, CommunityId};
 
 const EXPIRE_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_notifications.sql");
@@ -16,17 +17,23 @@ const EMPTY_CHANNEL_MEMBERS: &str =
 const DROP_CHANNELS: &str = include_str!("../../sql/queries/housekeeping/drop_channels.sql");
 const EMPTY_COMMUNITY_MEMBERS: &str =
     include_str!("../../sql/queries/housekeeping/empty_community_members.sql");
+const FIND_DELETED_CHANNELS: &str =
+    include_str!("../../sql/queries/housekeeping/find_deleted_channels.sql");
+const FIND_DELETED_COMMUNITIES: &str =
+    include_str!("../../sql/queries/housekeeping/find_deleted_communities.sql");
 const DROP_COMMUNITIES: &str = include_str!("../../sql/queries/housekeeping/drop_communities.sql");
 
 /// Rows that one statement removes at most.
 const CHUNK_ROWS: i64 = 1000;
+/// Deleted channels, or communities, that one round looks at.
+const CHUNK_DELETED: i64 = 20;
 
 /// How many rows one round of housekeeping removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Rows of all kinds.
     pub rows: u64,
-    /// Whether at least one kind filled its chunk, so that there is more to do.
+    /// Whether anything was removed, so that there may be more to do.
     pub more: bool,
 }
 
@@ -41,32 +48,69 @@ impl Store {
         session_idle_days: u32,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let mut add = |rows: u64| {
-            swept.rows += rows;
-            swept.more |= rows >= CHUNK_ROWS.unsigned_abs();
-        };
-        add(self
-            .execute(
+        swept.add(
+            self.execute(
                 EXPIRE_NOTIFICATIONS,
                 &[&days(notification_days), &CHUNK_ROWS],
             )
-            .await?);
-        add(self
-            .execute(EXPIRE_SESSIONS, &[&days(session_idle_days), &CHUNK_ROWS])
-            .await?);
+            .await?,
+        );
+        swept.add(
+            self.execute(EXPIRE_SESSIONS, &[&days(session_idle_days), &CHUNK_ROWS])
+                .await?,
+        );
+        swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
+        self.empty_deleted_channels(&mut swept).await?;
+        self.empty_deleted_communities(&mut swept).await?;
+        Ok(swept)
+    }
+
+    async fn empty_deleted_channels(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        let rows = self.rows(FIND_DELETED_CHANNELS, &[&CHUNK_DELETED]).await?;
+        let channels: Vec<ChannelId> = rows
+            .iter()
+            .map(|row| row.try_get("id"))
+            .collect::<Result<_, _>>()?;
+        if channels.is_empty() {
+            return Ok(());
+        }
         // In the order in which rows refer to each other.
         for sql in [
-            EXPIRE_INVITES,
             EMPTY_NOTIFICATIONS,
             EMPTY_MESSAGES,
             EMPTY_WEBHOOKS,
             EMPTY_CHANNEL_MEMBERS,
-            DROP_CHANNELS,
-            EMPTY_COMMUNITY_MEMBERS,
-            DROP_COMMUNITIES,
         ] {
-            add(self.execute(sql, &[&CHUNK_ROWS]).await?);
+            swept.add(self.execute(sql, &[&channels, &CHUNK_ROWS]).await?);
         }
-        Ok(swept)
+        swept.add(self.execute(DROP_CHANNELS, &[&channels]).await?);
+        Ok(())
+    }
+
+    async fn empty_deleted_communities(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        let rows = self
+            .rows(FIND_DELETED_COMMUNITIES, &[&CHUNK_DELETED])
+            .await?;
+        let communities: Vec<CommunityId> = rows
+            .iter()
+            .map(|row| row.try_get("id"))
+            .collect::<Result<_, _>>()?;
+        if communities.is_empty() {
+            return Ok(());
+        }
+        swept.add(
+            self.execute(EMPTY_COMMUNITY_MEMBERS, &[&communities, &CHUNK_ROWS])
+                .await?,
+        );
+        swept.add(self.execute(DROP_COMMUNITIES, &[&communities]).await?);
+        Ok(())
+    }
+}
+
+impl Swept {
+    fn add(&mut self, rows: u64) {
+        self.rows += rows;
+        // Until a round finds nothing: what was emptied can be dropped in the next.
+        self.more |= rows > 0;
     }
 }

@@ -69,7 +69,7 @@ async fn whatever_happens_no_message_is_lost_doubled_or_out_of_order() {
     let start = Instant::now();
     let load = Load::start(&webhooks, POSTERS, &format!(" for @pat{}", " ".repeat(400)));
     while load.accepted() < POSTS {
-        assert!(start.elapsed() < Duration::from_secs(100), "seed {seed}");
+        assert!(start.elapsed() < Duration::from_secs(240), "seed {seed}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let mut records = load.stop().await;
@@ -148,6 +148,8 @@ impl Watcher {
     }
 
     async fn lose_and_regain(&mut self, channel: &str) {
+        // What becomes of a subscribe that a kick overtakes has a test of its own.
+        self.follower.settle().await;
         let owner = &self.community.owner;
         let removed = owner.remove_from_channel(channel, &self.user.id).await;
         removed.expect_done();

@@ -115,19 +115,22 @@ async fn posts_under_way_are_finished_and_new_ones_refused() {
 }
 
 impl Stopping {
+    /// The load balancer must hear that it should send nobody here any more.
     async fn wait_for_readiness_503(&self) {
-        let anonymous = self.server.anonymous();
+        let url = format!("http://127.0.0.1:{}/health/ready", self.server.port());
+        let mut last = String::new();
         let reached = async {
             loop {
-                let answer = anonymous.get("/health/ready").send().await;
-                if answer.status == 503 {
-                    return;
+                match client().get(&url).send().await {
+                    Ok(answer) if answer.status().as_u16() == 503 => return,
+                    Ok(answer) => last = answer.status().to_string(),
+                    Err(error) => last = format!("{error:?}"),
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let reached = tokio::time::timeout(Duration::from_secs(3), reached).await;
-        assert!(reached.is_ok(), "readiness should become 503");
+        assert!(reached.is_ok(), "readiness should become 503, not {last}");
     }
 }
 

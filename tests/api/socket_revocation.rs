@@ -234,6 +234,31 @@ async fn no_order_of_subscribe_and_kick_leaves_a_listener() {
     }
 }
 
+#[tokio::test]
+async fn every_subscribe_is_answered_even_when_a_kick_overtakes_it() {
+    let server = TestServer::with(|settings| settings.sockets.frames_per_second = 0).await;
+    let community = server.community().await;
+    let ann = community.member("ann").await;
+    let mut socket = ann.socket().await;
+    for round in 0..40_u64 {
+        let subscribing = async {
+            tokio::time::sleep(Duration::from_micros(round * 97 % 4000)).await;
+            for _ in 0..3 {
+                let channels = [json!({"id": community.general})];
+                let frame = json!({"type": "subscribe", "channels": channels});
+                socket.send_json(frame).await;
+            }
+        };
+        tokio::join!(subscribing, kick(&community, &ann));
+        let is_answer = |frame: &Value| frame["type"] == "subscribed" || frame["type"] == "error";
+        for _ in 0..3 {
+            socket.expect_frame_where("an answer", is_answer).await;
+        }
+        community.let_in(&ann).await;
+        drain(&mut socket).await;
+    }
+}
+
 /// The frames up to the answer to a ping.
 async fn drain(socket: &mut WsClient) -> Vec<Value> {
     let mark = uuid::Uuid::now_v7().to_string();

@@ -1,10 +1,4 @@
 -- Empties deleted channels of their messages.
--- $1: rows at most. Indexes: channels_deleted_idx, messages_pkey.
+-- $1: channel ids, $2: rows at most. Index: messages_pkey.
 delete from messages
-where (channel_id, seq) in (
-    select m.channel_id, m.seq
-    from channels c
-    join messages m on m.channel_id = c.id
-    where c.deleted_at is not null
-    limit $1
-)
+where (channel_id, seq) in (select channel_id, seq from messages where channel_id = any($1) limit $2)

@@ -18,6 +18,11 @@ use super::socket::{DEADLINE, WsClient};
 struct Place {
     /// The messages it has, by seq: without a gap, from 1 on.
     messages: BTreeMap<i64, String>,
+    /// The seq that the subscription gives next.
+    next: i64,
+    /// Told to read over HTTP, and not allowed to: it was put out of the channel, which the
+    /// server says behind whatever it had sent before.
+    deaf: bool,
     /// Whether the client wants to be subscribed, and asks again when it comes back.
     wanted: bool,
     /// Whether the subscription was confirmed; otherwise no message may arrive.
@@ -44,6 +49,8 @@ pub(crate) struct Follower {
     /// How often it had to read over HTTP, and how often it connected.
     pub(crate) resyncs: usize,
     pub(crate) connects: usize,
+    /// What happened last, for when something is wrong.
+    trail: VecDeque<String>,
     /// The codes with which its sockets ended.
     pub(crate) ends: Vec<Option<u16>>,
 }
@@ -60,6 +67,7 @@ impl Follower {
             mentions: HashSet::new(),
             resyncs: 0,
             connects: 0,
+            trail: VecDeque::new(),
             ends: Vec::new(),
         }
     }
@@ -101,6 +109,7 @@ impl Follower {
     }
 
     async fn send(&mut self, frame: Value) {
+        self.remember(format!("sent {frame}"));
         if let Some(socket) = &mut self.socket {
             let message = tokio_tungstenite::tungstenite::Message::text(frame.to_string());
             // The end of the socket is noticed where frames are read.
@@ -128,8 +137,16 @@ impl Follower {
         place.on = false;
     }
 
+    fn remember(&mut self, what: String) {
+        if self.trail.len() == 60 {
+            self.trail.pop_front();
+        }
+        self.trail.push_back(what);
+    }
+
     /// Hangs up without a word, as a phone in a tunnel does.
     pub(crate) fn hang_up(&mut self) {
+        self.remember("hung up".to_owned());
         self.socket = None;
         for place in self.places.values_mut() {
             place.on = false;
@@ -191,6 +208,10 @@ impl Follower {
     }
 
     async fn take(&mut self, frame: &Value) {
+        self.remember(format!(
+            "got {} of {} at {}{}",
+            frame["type"], frame["channel_id"], frame["seq"], frame["last_seq"]
+        ));
         let channel = frame["channel_id"].as_str().unwrap_or_default();
         match frame["type"].as_str().unwrap_or_default() {
             "hello" => {
@@ -207,15 +228,22 @@ impl Follower {
                 let place = self.place(channel, frame);
                 let after = place.asked.pop_front();
                 let after = after.unwrap_or_else(|| panic!("nobody asked: {frame}"));
-                place.messages.split_off(&(after + 1));
-                (place.on, place.wanted) = (true, true);
+                (place.on, place.wanted, place.deaf) = (true, true, false);
+                place.next = after + 1;
             }
             "message" => {
                 let place = self.place(channel, frame);
-                assert!(place.on, "not subscribed: {frame}");
-                let next = place.seq() + 1;
-                assert_eq!(seq_of(frame), next, "no gap and no repeat: {frame}");
-                place.messages.insert(next, id_of(&frame["message"]));
+                let (on, next) = (place.on, place.next);
+                if !place.deaf {
+                    let id = id_of(&frame["message"]);
+                    let before = place.messages.get(&next).is_none_or(|before| *before == id);
+                    if !on || !before || seq_of(frame) != next {
+                        let what = format!("subscribed: {on}, next: {next}, but: {frame}");
+                        panic!("{what}\nafter {:#?}", self.trail);
+                    }
+                    place.messages.insert(next, id);
+                    place.next += 1;
+                }
             }
             "resync" => self.resync(channel, frame).await,
             "channel_removed" => {
@@ -246,8 +274,7 @@ impl Follower {
         let last_seq = frame["last_seq"].as_i64().expect("a last_seq");
         let from = self.place(channel, frame).seq();
         let Some(missed) = self.user.try_history_after(channel, from).await else {
-            // Put out of the channel in the meantime, which the server says next.
-            self.place(channel, frame).on = false;
+            self.place(channel, frame).deaf = true;
             return;
         };
         let place = self.place(channel, frame);
@@ -255,7 +282,8 @@ impl Follower {
             assert_eq!(seq_of(message), place.seq() + 1, "history has no gap");
             place.messages.insert(seq_of(message), id_of(message));
         }
-        assert_eq!(place.seq(), last_seq, "the resync's last_seq can be read");
+        assert!(place.seq() >= last_seq, "the resync's last_seq can be read");
+        place.next = last_seq + 1;
     }
 
     /// Takes frames until every subscription is confirmed or refused.
