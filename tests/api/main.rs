@@ -18,6 +18,7 @@ mod configuration;
 mod crash;
 mod database_outage;
 mod guessing;
+mod housekeeping;
 mod invites;
 mod mentions;
 mod messages;
