@@ -11,6 +11,7 @@
 
 mod accounts;
 mod actor_failures;
+mod backup_restore;
 mod body_limits;
 mod channels;
 mod communities;
