@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 #[derive(Debug)]
 pub struct Subscriber {
     session: Arc<SessionHandle>,
+    confirmed: AtomicBool,
     live: AtomicBool,
     newest: AtomicI64,
     ended: AtomicBool,
@@ -32,6 +33,7 @@ impl Subscriber {
         metrics.subscriptions.inc();
         Self {
             session,
+            confirmed: AtomicBool::new(false),
             live: AtomicBool::new(false),
             newest: AtomicI64::new(0),
             ended: AtomicBool::new(false),
@@ -49,6 +51,17 @@ impl Subscriber {
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.session.user_id
+    }
+
+    /// The user is in the channel. Before that nothing of it is told.
+    pub fn confirm(&self) {
+        self.confirmed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the user is known to be in the channel.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed.load(Ordering::SeqCst)
     }
 
     /// Notes that the channel has a message at `seq`. Returns whether the session wants its

@@ -43,9 +43,9 @@ impl Subscribers {
         self.send(frame, sessions, |subscriber| subscriber.note(seq));
     }
 
-    /// Sends a frame to everybody who watches.
+    /// Sends a frame to everybody who watches and is known to be in the channel.
     pub fn publish(&self, frame: &Frame, sessions: &SessionDirectory) {
-        self.send(frame, sessions, |_| true);
+        self.send(frame, sessions, Subscriber::is_confirmed);
     }
 
     fn send(

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod actor_failures;
+mod backup_restore;
 mod body_limits;
 mod channels;
 mod communities;
@@ -18,6 +19,7 @@ mod configuration;
 mod crash;
 mod database_outage;
 mod guessing;
+mod housekeeping;
 mod invites;
 mod mentions;
 mod messages;

@@ -298,7 +298,9 @@ impl SessionActor {
             let found = watchable
                 .channels
                 .iter()
-                .find(|channel| channel.channel_id == channel_id);
+                .find(|found| found.channel_id == channel_id);
+            // A removal that came while this was being read counts as if it had come before.
+            let found = found.filter(|_| !self.watches.was_ended(channel_id, &subscriber));
             let Some(found) = found else {
                 self.drop_watch(channel_id, &subscriber);
                 let detail = "you are not in this channel";

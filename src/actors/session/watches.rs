@@ -95,6 +95,13 @@ impl Watches {
             .map(|watch| watch.subscriber)
     }
 
+    /// Whether a subscription was ended from outside, and not replaced or given up by the client.
+    pub(super) fn was_ended(&self, channel: ChannelId, subscriber: &Arc<Subscriber>) -> bool {
+        let watch = self.by_channel.get(&channel);
+        watch.is_some_and(|watch| Arc::ptr_eq(&watch.subscriber, subscriber))
+            && subscriber.has_ended()
+    }
+
     /// Stops watching a channel by a subscription, unless another one replaced it.
     pub(super) fn forget(&mut self, channel: ChannelId, subscriber: &Arc<Subscriber>) {
         if self
@@ -126,6 +133,7 @@ impl Watches {
         let Some(watch) = self.current(channel, subscriber) else {
             return Vec::new();
         };
+        watch.subscriber.confirm();
         let mut frames = vec![ServerFrame::Subscribed {
             channel_id: channel,
             last_seq: head,

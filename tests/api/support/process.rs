@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -74,9 +74,9 @@ impl Launch {
         (launch, port)
     }
 
-    /// Starts the server and waits until it is ready.
-    pub(crate) async fn start(&self) -> ServerProcess {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chatalot"))
+    fn program(&self) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_chatalot"));
+        program
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("RUST_BACKTRACE", "0")
@@ -84,9 +84,21 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program should start");
+            .kill_on_drop(true);
+        program
+    }
+
+    /// Runs another command of the program, such as `backup`, to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        let ended = timeout(START_DEADLINE, self.program().args(arguments).output()).await;
+        ended
+            .expect("the command ends in time")
+            .expect("the program should start")
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub(crate) async fn start(&self) -> ServerProcess {
+        let mut child = self.program().spawn().expect("the program should start");
         let stdout = Arc::new(Mutex::new(String::new()));
         let stderr = Arc::new(Mutex::new(String::new()));
         let (ready, was_ready) = tokio::sync::oneshot::channel();
