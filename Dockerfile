@@ -18,7 +18,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends postgresql-15 \
     && rm -rf /var/lib/apt/lists/*
 # A user with a name: PostgreSQL's initdb refuses a bare number.
-RUN useradd --system --uid 10001 --home-dir /var/lib/chatalot --shell /usr/sbin/nologin chatalot \
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/chatalot --shell /usr/sbin/nologin chatalot \
     && install -d -o chatalot -g chatalot -m 0700 /var/lib/chatalot /var/backups/chatalot
 COPY --from=build /usr/local/bin/chatalot /usr/local/bin/chatalot
 
@@ -26,7 +26,7 @@ USER chatalot
 WORKDIR /var/lib/chatalot
 ENV CHATALOT_LISTEN=0.0.0.0:8080 \
     CHATALOT_DATA_DIR=/var/lib/chatalot
-VOLUME ["/var/lib/chatalot", "/var/backups/chatalot"]
+VOLUME /var/lib/chatalot
 EXPOSE 8080
 # A start may include the recovery of the private database.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
