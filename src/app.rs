@@ -105,6 +105,9 @@ impl App {
         let arbiters = Arc::new(Arbiters::start(cores().min(4)));
         let store = Store::open(database.url(), &store_settings(settings))?;
         let epoch = store.epoch().await?;
+        if !store.users_exist().await? {
+            tracing::info!("there is no account yet: the first to register becomes the owner");
+        }
         let ledgers = (0..settings.ledger.lanes)
             .map(|_| LedgerStore::open(database.url(), &store_settings(settings)))
             .collect::<Result<Vec<_>, _>>()?;

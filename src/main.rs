@@ -159,8 +159,9 @@ fn healthcheck(settings: &Settings) -> Outcome {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let mut stream =
-        TcpStream::connect_timeout(&SocketAddr::new(ip, settings.listen.port()), PATIENCE)?;
+    let address = SocketAddr::new(ip, settings.listen.port());
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+        .map_err(|error| format!("not ready: nothing answers at {address}: {error}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream
         .write_all(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;

@@ -23,6 +23,11 @@ impl Database {
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         if !settings.database.url.reveal().is_empty() {
             let url = DatabaseUrl::parse(settings.database.url.reveal())?;
+            if url.is_exposed() {
+                tracing::warn!(
+                    "the connection to the database is not encrypted; add ?sslmode=require to its URL"
+                );
+            }
             return Ok(Self {
                 private: None,
                 restarts: Arc::new(|| 0),

@@ -25,8 +25,7 @@ impl Settings {
                 .parse::<tokio_postgres::Config>()
                 .is_err()
         {
-            let message =
-                "must be a PostgreSQL URL such as postgres://user:password@host:5432/name";
+            let message = "must be a PostgreSQL URL such as postgres://user:password@host:5432/name, of which only sslmode=disable, prefer and require set TLS";
             return Err(ConfigError::invalid("database.url", message));
         }
         self.check_ranges()

@@ -87,7 +87,7 @@ pub(super) async fn execute(
             if !state.store.is_webhook_active(target).await? {
                 return Err(Problem::not_found());
             }
-            Metrics::count(&state.metrics.posts_refused, "invalid_or_limited");
+            Metrics::count(&state.metrics.posts_refused, problem.label());
             Err(problem)
         }
     }

@@ -56,6 +56,7 @@ problems! {
     TooManyCommunities = CONFLICT, "too_many_communities", "You are in as many communities as you may";
     TooManyInvites = CONFLICT, "too_many_invites", "The community has as many invites as it may";
     NotACommunityMember = CONFLICT, "not_a_community_member", "The user is not in the community";
+    RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request body took too long";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The request body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be application/json";
     UpgradeRequired = UPGRADE_REQUIRED, "upgrade_required", "This address speaks WebSocket";
@@ -135,7 +136,10 @@ impl Problem {
     pub(super) fn invalid(code: Code, errors: Vec<FieldError>) -> Self {
         let wrong: Vec<String> = errors
             .iter()
-            .map(|error| format!("{} {}", error.pointer, error.detail))
+            .map(|error| match error.pointer.as_str() {
+                "" => format!("The body {}", error.detail),
+                pointer => format!("{pointer} {}", error.detail),
+            })
             .collect();
         let mut problem = Self::new(code, wrong.join("; "));
         problem.errors = errors;
@@ -165,6 +169,11 @@ impl Problem {
                 % 3,
         );
         Self::new(code, detail).retry_after(Duration::from_secs(seconds))
+    }
+
+    /// The word under which refusals are counted.
+    pub(super) fn label(&self) -> &'static str {
+        self.code.as_str()
     }
 
     /// Adds `Retry-After`, in whole seconds, rounded up.

@@ -4,7 +4,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, Resource, Responder, Route};
+use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard};
 use serde_json::Value;
 
 use super::answer::Done;
@@ -188,7 +188,14 @@ impl Entry {
         A: FromRequest + DescribeArguments + 'static,
         H::Output: Responder + DescribeAnswer + 'static,
     {
-        let route = web::method(method.clone()).to(handler);
+        // Whoever may GET may also ask for the head alone, as uptime monitors do.
+        let route = if method == Method::GET {
+            web::route()
+                .guard(guard::Any(guard::Get()).or(guard::Head()))
+                .to(handler)
+        } else {
+            web::method(method.clone()).to(handler)
+        };
         Self {
             method,
             route,

@@ -146,19 +146,19 @@ impl Postmaster {
     /// Fast shutdown, then immediate shutdown, then SIGKILL.
     pub(super) async fn stop(mut self) {
         let started = Instant::now();
-        for (signal, patience) in [
-            (Signal::INT, FAST_SHUTDOWN),
-            (Signal::QUIT, IMMEDIATE_SHUTDOWN),
-            (Signal::KILL, KILLED),
+        for (signal, name, patience) in [
+            (Signal::INT, "SIGINT", FAST_SHUTDOWN),
+            (Signal::QUIT, "SIGQUIT", IMMEDIATE_SHUTDOWN),
+            (Signal::KILL, "SIGKILL", KILLED),
         ] {
             let Some(pid) = self.pid() else { return };
             leftover::send(pid, signal);
             if timeout(patience, self.child.wait()).await.is_ok() {
                 let duration_ms = started.elapsed().as_millis();
-                tracing::info!(duration_ms, ?signal, "private postgresql stopped");
+                tracing::info!(duration_ms, signal = name, "private postgresql stopped");
                 return;
             }
-            tracing::warn!(pid, ?signal, "private postgresql does not stop");
+            tracing::warn!(pid, signal = name, "private postgresql does not stop");
         }
     }
 }

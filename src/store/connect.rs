@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
@@ -30,6 +30,16 @@ impl DatabaseUrl {
         config.map(Self).map_err(|error| {
             StoreError::Setup(format!("database.url is not a PostgreSQL URL: {error}"))
         })
+    }
+
+    /// Whether the connection leaves this machine without being encrypted for certain.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let leaves = |host: &Host| match host {
+            Host::Tcp(name) => !["localhost", "127.0.0.1", "::1"].contains(&name.as_str()),
+            Host::Unix(_) => false,
+        };
+        self.0.get_ssl_mode() != SslMode::Require && self.0.get_hosts().iter().any(leaves)
     }
 
     /// The settings of a connection, as the driver takes them.

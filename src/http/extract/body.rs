@@ -68,12 +68,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Reads a body of at most 64 KiB.
 ///
 /// # Errors
-/// 413 for a larger one, which is drained first; 422 for one that does not arrive in time.
+/// 413 for a larger one, which is drained first; 408 for one that does not arrive in time.
 pub(in crate::http) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Bytes, Problem> {
-    let late = |_elapsed| Problem::invalid_field("", "did not arrive within 30 s");
+    let late =
+        |_elapsed| Problem::new(Code::RequestTimeout, "The body did not arrive within 30 s.");
     timeout(PATIENCE, read_bounded(request, payload))
         .await
         .map_err(late)?
