@@ -29,6 +29,23 @@ async fn with_metrics() -> TestServer {
 }
 
 #[tokio::test]
+async fn a_monitor_may_ask_for_the_head_alone() {
+    let server = TestServer::start().await;
+    for path in ["/health/live", "/health/ready", "/api/openapi.json"] {
+        let answer = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .head(format!("{}{path}", server.origin()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.bytes().await.unwrap().len(), 0, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_serves_says_so_without_a_login() {
     let server = TestServer::start().await;
     for path in ["/health/live", "/health/ready"] {
