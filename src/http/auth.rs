@@ -359,6 +359,8 @@ fn session_cookie(state: &ApiState, value: String) -> Cookie<'static> {
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(state.is_https())
-        .max_age(Duration::days(state.session_idle_days.into()))
+        // As long as browsers keep one (RFC 6265bis, section 5.5): the session ends by not being
+        // used, which the server sees and the browser does not.
+        .max_age(Duration::days(400))
         .finish()
 }

@@ -64,7 +64,8 @@ pub(super) async fn limit_address<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let state = request.app_data::<Data<ApiState>>();
-    if let Some(state) = state.filter(|_| request.path().starts_with("/api/")) {
+    // The decoded path, by which routes are found: `/%61pi` is /api too.
+    if let Some(state) = state.filter(|_| request.match_info().as_str().starts_with("/api/")) {
         let address = ClientAddress::of(request.request(), &state.trusted_proxies);
         if let Err(problem) = state.limits.charge_address(address) {
             return Ok(request

@@ -78,6 +78,17 @@ pub(super) async fn execute(
     let target = find_target(&state, &token).await?;
     match post(&state, body, target).await {
         Ok(receipt) => Ok(Created(receipt)),
+        // Whatever stood in the way, a disabled webhook answers as an unknown one does.
+        Err(Refused::AfterAll(error))
+            if !matches!(error, PostError::WebhookGone)
+                && state
+                    .store
+                    .is_webhook_active(target)
+                    .await
+                    .is_ok_and(|active| !active) =>
+        {
+            Err(Problem::not_found())
+        }
         Err(Refused::AfterAll(error)) => {
             Metrics::count(&state.metrics.posts_refused, error.label());
             Err(error.into())

@@ -24,15 +24,8 @@ impl Origins {
                 .is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
             {
                 for host in ["localhost", "127.0.0.1", "[::1]"] {
-                    for port in [Some(port), url.port_or_known_default()]
-                        .into_iter()
-                        .flatten()
-                    {
-                        allowed.extend(
-                            Url::parse(&format!("http://{host}:{port}"))
-                                .map(|url| url.origin().ascii_serialization()),
-                        );
-                    }
+                    let url = Url::parse(&format!("http://{host}:{port}"));
+                    allowed.extend(url.map(|url| url.origin().ascii_serialization()));
                 }
             }
         }

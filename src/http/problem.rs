@@ -261,7 +261,9 @@ impl ResponseError for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        if error.is_transient() {
+        if matches!(error, StoreError::Gone) {
+            Self::not_found()
+        } else if error.is_transient() {
             Self::retry(Code::Unavailable, "Try again in a moment.").caused_by(error)
         } else {
             Self::new(Code::Internal, "The log of the server says more.").caused_by(error)

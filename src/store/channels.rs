@@ -42,7 +42,9 @@ impl Store {
         let channel = ChannelId::generate();
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        fence::lock_community(&transaction, community).await?;
+        if !fence::lock_community(&transaction, community).await? {
+            return Err(StoreError::Gone);
+        }
         let statement = transaction.prepare_cached(COUNT).await?;
         let count: i64 = transaction
             .query_one(&statement, &[&community])

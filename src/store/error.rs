@@ -14,11 +14,15 @@ pub enum StoreError {
     #[error("the constraint {0} refuses the change")]
     Conflict(String),
     /// The database could not grant a lock or gave up one of two transactions: try again.
-    #[error("the database asks to try again")]
-    Contended(#[source] tokio_postgres::Error),
-    /// A mistake in a statement, or data that the schema does not allow.
-    #[error("the database refused a statement")]
-    Refused(#[source] tokio_postgres::Error),
+    #[error("the database asks to try again ({0})")]
+    Contended(String),
+    /// What was to be changed was deleted a moment ago.
+    #[error("it is gone")]
+    Gone,
+    /// A mistake in a statement, or data that the schema does not allow. Says which kind by
+    /// SQLSTATE and constraint, never PostgreSQL's own words: they can quote a row.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
     /// A row does not have the form that the program expects.
     #[error("unexpected data in the database: {0}")]
     Unexpected(String),
@@ -47,7 +51,7 @@ impl From<tokio_postgres::Error> for StoreError {
             // Without an answer from the database it is the connection that failed, unless
             // a value could not be converted, which is a mistake in the program.
             return if is_conversion(&error) {
-                Self::Refused(error)
+                Self::Refused(error.to_string())
             } else {
                 Self::Unavailable(Box::new(error))
             };
@@ -63,7 +67,7 @@ impl From<tokio_postgres::Error> for StoreError {
             ]
             .contains(code) =>
             {
-                Self::Contended(error)
+                Self::Contended(database.code().code().to_owned())
             }
             // Class 57 is operator intervention (shutdown, crash of another backend, cancel
             // by time-out), 53 is out of resources, 08 is the connection.
@@ -73,7 +77,10 @@ impl From<tokio_postgres::Error> for StoreError {
             {
                 Self::Unavailable(Box::new(error))
             }
-            _ => Self::Refused(error),
+            code => {
+                let constraint = database.constraint().unwrap_or("none");
+                Self::Refused(format!("SQLSTATE {}, constraint {constraint}", code.code()))
+            }
         }
     }
 }

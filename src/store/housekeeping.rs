@@ -74,13 +74,16 @@ impl Store {
         if channels.is_empty() {
             return Ok(());
         }
-        // In the order in which rows refer to each other.
-        for sql in [
-            EMPTY_NOTIFICATIONS,
-            EMPTY_MESSAGES,
-            EMPTY_WEBHOOKS,
-            EMPTY_CHANNEL_MEMBERS,
-        ] {
+        // In the order in which rows are found through each other: notifications through the
+        // messages that made them, so that those stay until the last of them is gone.
+        let notifications = self
+            .execute(EMPTY_NOTIFICATIONS, &[&channels, &CHUNK_ROWS])
+            .await?;
+        swept.add(notifications);
+        if notifications > 0 {
+            return Ok(());
+        }
+        for sql in [EMPTY_MESSAGES, EMPTY_WEBHOOKS, EMPTY_CHANNEL_MEMBERS] {
             swept.add(self.execute(sql, &[&channels, &CHUNK_ROWS]).await?);
         }
         swept.add(self.execute(DROP_CHANNELS, &[&channels]).await?);

@@ -64,7 +64,9 @@ impl Store {
     ) -> Result<Option<Invite>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        fence::lock_community(&transaction, invite.community_id).await?;
+        if !fence::lock_community(&transaction, invite.community_id).await? {
+            return Err(StoreError::Gone);
+        }
         let statement = transaction.prepare_cached(COUNT).await?;
         let count: i64 = transaction
             .query_one(&statement, &[&invite.community_id])

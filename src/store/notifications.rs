@@ -155,10 +155,12 @@ impl Store {
         else {
             return Ok(None);
         };
-        let read_seq = row.try_get("read_seq")?;
+        let read_seq: Seq = row.try_get("read_seq")?;
+        // Not beyond the head as it was: what is posted meanwhile nobody has seen.
+        let until = seq.min(read_seq);
         let statement = transaction.prepare_cached(READ_CHANNEL).await?;
         let rows = transaction
-            .query(&statement, &[&user, &channel, &seq])
+            .query(&statement, &[&user, &channel, &until])
             .await?;
         let notifications = rows
             .iter()

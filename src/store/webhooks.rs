@@ -59,7 +59,7 @@ pub struct WebhookChange {
 }
 
 impl Store {
-    /// Makes a webhook. `None`: the channel has as many as may be, or there is no such channel.
+    /// Makes a webhook. `None`: the channel has as many as may be.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -70,7 +70,7 @@ impl Store {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         if !fence::lock_channel(&transaction, webhook.channel_id).await? {
-            return Ok(None);
+            return Err(StoreError::Gone);
         }
         let statement = transaction.prepare_cached(COUNT).await?;
         let count: i64 = transaction

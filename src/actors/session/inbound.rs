@@ -51,7 +51,8 @@ impl StreamHandler<Result<ws::Message, ProtocolError>> for SessionActor {
                 self.end(Close::UnsupportedData, ctx)
             }
             Err(ProtocolError::Overflow) => self.end(Close::TooBig, ctx),
-            Err(ProtocolError::Io(_)) => self.end(Close::Normal, ctx),
+            // Also text that is not UTF-8; on a connection that is gone no code arrives.
+            Err(ProtocolError::Io(_)) => self.end(Close::UnsupportedData, ctx),
             Err(_) => self.end(Close::ProtocolError, ctx),
         }
     }

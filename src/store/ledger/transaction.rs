@@ -72,7 +72,7 @@ pub(super) async fn attempt(
 ) -> Attempt {
     let (open, decided) = match begin(pool, round_trip, posts).await {
         Ok(begun) => begun,
-        Err(StoreError::Refused(error)) => return Attempt::DataRefused(error.to_string()),
+        Err(StoreError::Refused(reason)) => return Attempt::DataRefused(reason),
         Err(error) => return Attempt::Unwritten(error),
     };
     fail_point!("ledger_before_commit");
@@ -91,9 +91,10 @@ pub(super) async fn attempt(
             StoreError::Refused(_) | StoreError::Conflict(_) => {
                 Attempt::DataRefused(error.to_string())
             }
-            StoreError::Contended(_) | StoreError::Unexpected(_) | StoreError::Setup(_) => {
-                Attempt::Unwritten(error)
-            }
+            StoreError::Contended(_)
+            | StoreError::Gone
+            | StoreError::Unexpected(_)
+            | StoreError::Setup(_) => Attempt::Unwritten(error),
             StoreError::Unavailable(_) => Attempt::InDoubt(error),
         },
         Err(elapsed) => Attempt::InDoubt(StoreError::Unavailable(Box::new(elapsed))),
