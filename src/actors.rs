@@ -16,6 +16,7 @@ pub mod acknowledgements;
 pub mod arbiters;
 pub mod channel;
 pub mod channels;
+pub mod fan_out;
 pub mod history;
 pub mod housekeeper;
 pub mod ledger;

@@ -266,6 +266,8 @@ impl Running {
         {
             tracing::warn!("some posts did not finish in time");
         }
+        // Once more: a socket may have been opening while the first were sent away.
+        self.state.sessions.end_all(Close::ShuttingDown).await;
         server.stop(true).await;
         if let Some(server) = metrics_server {
             server.stop(false).await;

@@ -11,6 +11,7 @@ mod channels;
 mod communities;
 mod community_members;
 mod context;
+mod detached;
 mod execute;
 mod extract;
 mod health;

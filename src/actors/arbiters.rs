@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use actix::{Arbiter, ArbiterHandle};
+use actix::dev::channel;
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, Context};
 
 /// A few arbiters. The same key always gets the same one.
 #[derive(Debug)]
@@ -42,4 +43,18 @@ pub fn slot_of(key: impl Hash, slots: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     usize::try_from(hasher.finish() % slots.max(1) as u64).unwrap_or(0)
+}
+
+/// Starts an actor whose mailbox takes `capacity` messages from the first moment on. One
+/// started in the usual way takes 16 until its thread comes round to `started`, which under
+/// load is when it matters.
+pub fn start_with_mailbox<A>(arbiter: &ArbiterHandle, capacity: usize, actor: A) -> Addr<A>
+where
+    A: Actor<Context = Context<A>> + Send,
+{
+    let (sender, receiver) = channel::channel(capacity);
+    arbiter.spawn_fn(move || {
+        actix_rt::spawn(Context::with_receiver(receiver).into_future(actor));
+    });
+    Addr::new(sender)
 }

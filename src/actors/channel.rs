@@ -19,14 +19,14 @@ use actix::{
 use fail::fail_point;
 use tokio::sync::oneshot;
 
+use super::fan_out::Audience;
 use super::ledger::Ledger;
-use super::outbox::{About, Frame};
+use super::outbox::Frame;
 use super::posting::{PendingPost, PostError, WriteBatch, Written};
 use super::sessions::SessionDirectory;
 use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
 use crate::metrics::Metrics;
-use crate::protocol::ServerFrame;
 use crate::store::CommittedPost;
 
 /// What every channel actor works with.
@@ -49,7 +49,7 @@ pub struct ChannelContext {
 /// See the module.
 pub struct ChannelActor {
     id: ChannelId,
-    subscribers: Arc<Subscribers>,
+    audience: Audience,
     context: ChannelContext,
     pending: VecDeque<PendingPost>,
     writing: bool,
@@ -61,14 +61,28 @@ impl ChannelActor {
     #[must_use]
     pub fn new(id: ChannelId, subscribers: Arc<Subscribers>, context: ChannelContext) -> Self {
         context.metrics.channel_actors.inc();
+        let audience = Audience {
+            channel_id: id,
+            subscribers,
+            sessions: Arc::clone(&context.sessions),
+            metrics: Arc::clone(&context.metrics),
+        };
         Self {
             id,
-            subscribers,
+            audience,
             context,
             pending: VecDeque::new(),
             writing: false,
             last_work: Instant::now(),
         }
+    }
+}
+
+impl ChannelActor {
+    /// How many messages may wait: as many posts as may, and some frames to publish.
+    #[must_use]
+    pub fn mailbox(&self) -> usize {
+        self.context.pending_posts + 64
     }
 }
 
@@ -99,8 +113,6 @@ impl Actor for ChannelActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // As many posts as may wait, and some room for frames to publish.
-        ctx.set_mailbox_capacity(self.context.pending_posts + 64);
         ctx.run_interval(self.context.idle, |actor, ctx| {
             let idle = actor.last_work.elapsed() >= actor.context.idle;
             if idle && !actor.writing && actor.pending.is_empty() {
@@ -133,7 +145,7 @@ impl Handler<FanOut> for ChannelActor {
     fn handle(&mut self, FanOut(posts): FanOut, _: &mut Self::Context) {
         self.last_work = Instant::now();
         for post in &posts {
-            self.fan_out(post);
+            self.audience.tell(post);
         }
     }
 }
@@ -143,7 +155,9 @@ impl Handler<Publish> for ChannelActor {
 
     fn handle(&mut self, Publish(frame): Publish, _: &mut Self::Context) {
         self.last_work = Instant::now();
-        self.subscribers.publish(&frame, &self.context.sessions);
+        self.audience
+            .subscribers
+            .publish(&frame, &self.context.sessions);
     }
 }
 
@@ -156,9 +170,14 @@ impl ChannelActor {
         let posts = self.pending.drain(..count).collect();
         let (written, comes_back) = oneshot::channel();
         self.writing = true;
-        self.context
-            .ledger
-            .submit(self.id, WriteBatch { posts, written });
+        self.context.ledger.submit(
+            self.id,
+            WriteBatch {
+                posts,
+                written,
+                audience: self.audience.clone(),
+            },
+        );
         ctx.spawn(comes_back.into_actor(self).map(|written, actor, ctx| {
             actor.writing = false;
             actor.last_work = Instant::now();
@@ -173,31 +192,7 @@ impl ChannelActor {
     fn on_written(&self, written: Written) {
         fail_point!("channel_fan_out");
         for post in written.answer(&self.context.metrics) {
-            self.fan_out(&post);
-        }
-    }
-
-    fn fan_out(&self, post: &CommittedPost) {
-        let message = &post.message;
-        let text = ServerFrame::Message {
-            channel_id: self.id,
-            seq: message.seq,
-            message,
-        }
-        .encode();
-        let frame = Frame {
-            about: About::Message(self.id, message.seq),
-            text,
-        };
-        self.subscribers
-            .fan_out(message.seq, &frame, &self.context.sessions);
-        for alert in &post.alerts {
-            let text = ServerFrame::Mention {
-                notification: &alert.notification,
-            }
-            .encode();
-            let offered = self.context.sessions.push_to_user(alert.user_id, &text);
-            self.context.metrics.alerts_offered.inc_by(offered as u64);
+            self.audience.tell(&post);
         }
     }
 }

@@ -4,14 +4,15 @@
 //! an actor that panicked or went idle silences nobody.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::dev::SendError;
-use actix::{Actor, Addr, Handler, Message};
+use actix::{Addr, Handler, Message};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::arbiters::Arbiters;
+use super::arbiters::{Arbiters, start_with_mailbox};
 use super::channel::{ChannelActor, ChannelContext, FanOut, PostMessage, Publish};
 use super::outbox::{About, Frame};
 use super::posting::{Admission, PendingPost, PostError, Posted};
@@ -47,6 +48,8 @@ pub struct ChannelDirectory {
     admission: Arc<Semaphore>,
     pending_posts: usize,
     max_entries: usize,
+    /// When unused entries were last thrown away because there was no room.
+    forgot: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for ChannelDirectory {
@@ -75,6 +78,7 @@ impl ChannelDirectory {
             admission,
             pending_posts,
             max_entries,
+            forgot: Mutex::new(None),
         })
     }
 
@@ -190,7 +194,7 @@ impl ChannelDirectory {
         channel: ChannelId,
         session: &Arc<SessionHandle>,
     ) -> Option<Arc<Subscriber>> {
-        if self.is_full_for(channel) {
+        if !self.has_room_for(channel) {
             return None;
         }
         let subscriber = Arc::new(Subscriber::new(
@@ -213,9 +217,24 @@ impl ChannelDirectory {
         self.end_subscriptions(channel, |subscriber| subscriber.user_id() == user);
     }
 
-    /// Ends every subscription to a channel, because it is gone.
+    /// Ends every subscription to a channel, because it is gone, and tells who had one.
     pub fn drop_channel(&self, channel: ChannelId) {
+        let text = ServerFrame::ChannelRemoved {
+            channel_id: channel,
+        }
+        .encode();
+        self.publish_now(channel, &Frame::other(text));
         self.end_subscriptions(channel, |_| true);
+    }
+
+    fn publish_now(&self, channel: ChannelId, frame: &Frame) {
+        let watched = self
+            .entries
+            .get(&channel)
+            .map(|entry| Arc::clone(&entry.subscribers));
+        if let Some(subscribers) = watched {
+            subscribers.publish(frame, &self.context.sessions);
+        }
     }
 
     fn end_subscriptions(&self, channel: ChannelId, gone: impl Fn(&Arc<Subscriber>) -> bool) {
@@ -253,8 +272,20 @@ impl ChannelDirectory {
         self.entries.is_empty()
     }
 
-    fn is_full_for(&self, channel: ChannelId) -> bool {
-        self.entries.len() >= self.max_entries && !self.entries.contains_key(&channel)
+    /// Whether there is an entry for a channel or room for one. A full directory throws away
+    /// what is not in use, at most once a second: that looks at every entry.
+    fn has_room_for(&self, channel: ChannelId) -> bool {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let fits = || self.entries.contains_key(&channel) || self.entries.len() < self.max_entries;
+        if fits() {
+            return true;
+        }
+        let mut forgot = self.forgot.lock();
+        if forgot.is_none_or(|then| then.elapsed() >= PAUSE) {
+            *forgot = Some(Instant::now());
+            self.forget_unused();
+        }
+        fits()
     }
 
     /// Sends a message to the actor of a channel, starting it when needed.
@@ -264,11 +295,8 @@ impl ChannelDirectory {
         M::Result: Send,
         ChannelActor: Handler<M>,
     {
-        if self.is_full_for(channel) {
-            self.forget_unused();
-            if self.is_full_for(channel) {
-                return Err(message);
-            }
+        if !self.has_room_for(channel) {
+            return Err(message);
         }
         let entry = self.entries.entry(channel).or_default();
         let mut actor = entry.actor.lock();
@@ -293,6 +321,6 @@ impl ChannelDirectory {
         subscribers: &Arc<Subscribers>,
     ) -> Addr<ChannelActor> {
         let actor = ChannelActor::new(channel, Arc::clone(subscribers), self.context.clone());
-        ChannelActor::start_in_arbiter(&self.arbiters.pick(channel), move |_| actor)
+        start_with_mailbox(&self.arbiters.pick(channel), actor.mailbox(), actor)
     }
 }

@@ -19,7 +19,7 @@ use actix::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::arbiters::{Arbiters, slot_of};
+use super::arbiters::{Arbiters, slot_of, start_with_mailbox};
 use super::posting::{WriteBatch, Written};
 use crate::domain::ids::ChannelId;
 use crate::domain::webhook::WebhookPost;
@@ -32,18 +32,12 @@ struct LedgerActor {
     metrics: Arc<Metrics>,
     /// Posts in one transaction at most.
     batch_posts: usize,
-    mailbox: usize,
     waiting: VecDeque<WriteBatch>,
     writing: bool,
 }
 
 impl Actor for LedgerActor {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // Every batch holds at least one admitted post, so this many never fill it.
-        ctx.set_mailbox_capacity(self.mailbox);
-    }
 }
 
 impl Handler<WriteBatch> for LedgerActor {
@@ -121,8 +115,10 @@ async fn write(store: &LedgerStore, metrics: &Metrics, batches: Vec<WriteBatch>)
             posts: batch.posts.into_iter().zip(&mut outcomes).collect(),
         };
         if let Err(written) = batch.written.send(written) {
-            // The channel's actor is gone. Sessions find the gap when the next message comes.
-            written.answer(metrics);
+            // The channel's actor is gone; the posts are told of all the same.
+            for post in written.answer(metrics) {
+                batch.audience.tell(&post);
+            }
         }
     }
 }
@@ -220,10 +216,10 @@ impl Ledger {
             store: store.clone(),
             metrics: Arc::clone(&self.metrics),
             batch_posts: self.batch_posts,
-            mailbox: self.mailbox,
             waiting: VecDeque::new(),
             writing: false,
         };
-        LedgerActor::start_in_arbiter(arbiter, move |_| actor)
+        // Every batch holds at least one admitted post, so this many never fill it.
+        start_with_mailbox(arbiter, self.mailbox, actor)
     }
 }

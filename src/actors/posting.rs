@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::fan_out::Audience;
 use crate::domain::ids::{ChannelId, MessageId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookPost;
@@ -113,6 +114,8 @@ pub struct WriteBatch {
     /// Where they come back to, with what became of them. When nobody is there any more, the
     /// ledger answers them itself.
     pub written: oneshot::Sender<Written>,
+    /// Whom the ledger tells of them in that case.
+    pub audience: Audience,
 }
 
 /// Posts that came back from the ledger.

@@ -143,6 +143,13 @@ impl SessionDirectory {
         pushed
     }
 
+    /// Ends every socket of a user.
+    pub fn end_user(&self, user_id: UserId, close: Close) {
+        for handle in &self.of_user(user_id) {
+            handle.outbox.end(close);
+        }
+    }
+
     /// Ends every socket of one sign-in.
     pub fn end_session(&self, user_id: UserId, session_id: SessionId, close: Close) {
         for handle in self

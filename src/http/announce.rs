@@ -1,13 +1,15 @@
 //! Telling open sockets that something changed. Happens after the change was committed; when
 //! it fails the change stands, and clients learn of it at their next request.
 
-use crate::domain::ids::{ChannelId, CommunityId, NotificationId, UserId};
+use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
 use crate::store::StoreError;
 
-/// Notifications named in one frame at most.
+/// Notifications named in one frame at most, and frames sent at once. More would fill the
+/// budget of a healthy socket; beyond them the frame about the channel says enough.
 const IDS_PER_FRAME: usize = 500;
+const FRAMES: usize = 3;
 
 impl ApiState {
     /// Tells the members of a community who are online that its name, members or roles changed.
@@ -85,15 +87,27 @@ impl ApiState {
 
     /// Tells a user's devices what was read.
     pub(super) fn announce_read(&self, user: UserId, notifications: &[NotificationId]) {
-        for ids in notifications.chunks(IDS_PER_FRAME) {
+        for ids in notifications.chunks(IDS_PER_FRAME).take(FRAMES) {
             let frame = ServerFrame::NotificationsRead(ReadNotifications::Some { ids });
             self.sessions.push_to_user(user, &frame.encode());
         }
     }
 
-    /// Ends the sockets of a sign-in that is over.
-    pub(super) fn end_sockets(&self, user: UserId, session: crate::domain::ids::SessionId) {
-        self.sessions.end_session(user, session, Close::SignedOut);
+    /// Ends a sign-in and its sockets. Returns whether there was one.
+    pub(super) async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<bool, StoreError> {
+        let ended = self.store.delete_session(user, session).await;
+        // After an error it may have ended all the same: its sockets come back and are checked.
+        let close = if ended.is_ok() {
+            Close::SignedOut
+        } else {
+            Close::ServerError
+        };
+        self.sessions.end_session(user, session, close);
+        ended
     }
 
     async fn seers_online(&self, channel: ChannelId) -> Vec<UserId> {

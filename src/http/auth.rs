@@ -302,11 +302,7 @@ pub(super) async fn logout(
     state: Data<ApiState>,
     caller: Caller,
 ) -> Result<LoggedOutAnswer, Problem> {
-    state
-        .store
-        .delete_session(caller.id(), caller.session_id)
-        .await?;
-    state.end_sockets(caller.id(), caller.session_id);
+    state.end_session(caller.id(), caller.session_id).await?;
     let mut cookie = session_cookie(&state, String::new());
     cookie.make_removal();
     Ok(LoggedOutAnswer(cookie))

@@ -60,9 +60,15 @@ pub(super) async fn remove(
             "Only owners and admins of the community may remove others.",
         ));
     }
-    if !state.store.remove_channel_member(channel, user).await? {
-        return Err(Problem::not_found());
+    let removed = state.store.remove_channel_member(channel, user).await;
+    // After an error it may have happened all the same: better a subscription too few, which
+    // the client takes up again, than one too many.
+    if !matches!(removed, Ok(false)) {
+        state.announce_left(channel, user);
     }
-    state.announce_left(channel, user);
-    Ok(Done)
+    if removed? {
+        Ok(Done)
+    } else {
+        Err(Problem::not_found())
+    }
 }

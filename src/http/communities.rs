@@ -10,7 +10,6 @@ use crate::domain::access::Role;
 use crate::domain::community::{Community, MAX_COMMUNITIES_PER_USER};
 use crate::domain::ids::CommunityId;
 use crate::domain::names::Name;
-use crate::protocol::ServerFrame;
 
 request_body! {
     /// A new community.
@@ -117,20 +116,10 @@ pub(super) async fn remove(
         ));
     }
     let channels = state.store.delete_community(id).await?;
-    let members = state.sessions.users_online();
-    let members = state.store.community_members_among(id, &members).await?;
     for channel in channels {
+        // Those who watch it are told of each; everybody else's list of communities is enough.
         state.channels.drop_channel(channel);
-        let removed = ServerFrame::ChannelRemoved {
-            channel_id: channel,
-        }
-        .encode();
-        for member in &members {
-            state.sessions.push_to_user(*member, &removed);
-        }
     }
-    for member in members {
-        state.announce_membership_to(id, member);
-    }
+    state.announce_membership(id).await;
     Ok(Done)
 }

@@ -9,6 +9,7 @@ use super::state::ApiState;
 use crate::domain::access::Role;
 use crate::domain::community::CommunityMember;
 use crate::domain::ids::{CommunityId, UserId};
+use crate::protocol::Close;
 
 request_body! {
     /// A member's new role.
@@ -53,8 +54,13 @@ pub(super) async fn remove(
     let removal = state
         .store
         .remove_community_member(community, caller.id(), user)
-        .await??;
-    for channel in removal.channels {
+        .await;
+    if removal.is_err() {
+        // It may have happened all the same, in channels that are not known now: their
+        // sockets begin anew and are checked again.
+        state.sessions.end_user(user, Close::ServerError);
+    }
+    for channel in removal??.channels {
         state.announce_left(channel, user);
     }
     state.announce_membership_to(community, user);

@@ -15,3 +15,11 @@ pub(super) fn current() -> String {
 pub(super) async fn under<T>(id: Uuid, request: impl Future<Output = T>) -> T {
     CURRENT.scope(id, request).await
 }
+
+/// The same work under the id of the request being handled, for a task of its own.
+pub(super) fn carried_into<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let id = CURRENT
+        .try_with(|id| *id)
+        .unwrap_or_else(|_| Uuid::now_v7());
+    CURRENT.scope(id, work)
+}

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard};
 use serde_json::Value;
 
 use super::answer::Done;
+use super::detached::Detached;
 use super::openapi::{DescribeAnswer, DescribeArguments, Document};
 use super::problem::{Code, Problem};
 use super::{
@@ -194,7 +195,7 @@ impl Entry {
                 .guard(guard::Any(guard::Get()).or(guard::Head()))
                 .to(handler)
         } else {
-            web::method(method.clone()).to(handler)
+            web::method(method.clone()).to(Detached(handler))
         };
         Self {
             method,

@@ -38,9 +38,9 @@ pub(super) async fn revoke(
     caller: Caller,
     Path(session): Path<SessionId>,
 ) -> Result<Done, Problem> {
-    if !state.store.delete_session(caller.id(), session).await? {
-        return Err(Problem::not_found());
+    if state.end_session(caller.id(), session).await? {
+        Ok(Done)
+    } else {
+        Err(Problem::not_found())
     }
-    state.end_sockets(caller.id(), session);
-    Ok(Done)
 }
