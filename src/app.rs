@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::Actor;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use quick_cache::sync::Cache;
@@ -18,7 +17,7 @@ use self::wiring::{
     cores, http_settings, listen, serve_metrics, session_context, start_channels, store_settings,
 };
 use crate::actors::arbiters::Arbiters;
-use crate::actors::housekeeper::Housekeeper;
+use crate::actors::housekeeper::{DatabaseWatch, Housekeeper};
 use crate::actors::sessions::SessionDirectory;
 use crate::config::{ConfigError, Settings};
 use crate::http::{self, ApiState, Origins, PasswordHasher, RateLimits};
@@ -118,16 +117,18 @@ impl App {
         );
         let channels = start_channels(settings, &ledgers, &sessions, &arbiters, &metrics);
         let socket = session_context(settings, &store, &sessions, &channels, &arbiters, &metrics);
+        let watch = DatabaseWatch::answering();
         Housekeeper {
             store: store.clone(),
             sessions: Arc::clone(&sessions),
             channels: Arc::clone(&channels),
             metrics: Arc::clone(&metrics),
+            watch: Arc::clone(&watch),
             epoch,
             notification_days: settings.notifications.keep_days,
             session_idle_days: settings.sessions.idle_days,
         }
-        .start();
+        .keep_running();
         let public_url = settings.public_url(port);
         let state = Data::new(ApiState {
             limits: RateLimits::new(&settings.limits, &metrics),
@@ -148,6 +149,7 @@ impl App {
             sessions_per_user: settings.sessions.max_per_user,
             webhook_targets: Cache::new(settings.limits.webhook_cache),
             stopping: AtomicBool::new(false),
+            watch,
             store,
             channels,
             sessions,

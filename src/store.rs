@@ -55,6 +55,12 @@ pub struct Store {
     pool: Pool,
 }
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store(..)")
+    }
+}
+
 impl Store {
     /// Opens a pool of connections to `url`; connects on demand.
     ///

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::arbiters::Arbiters;
+use super::arbiters::{Arbiters, start_with_mailbox};
 use crate::domain::ids::{NotificationId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{Acknowledgement, Store};
@@ -21,20 +22,44 @@ const BATCH: usize = 1000;
 /// How long to wait after a failed write.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Acknowledgements of one session that may wait at most, so that one client cannot use up the
+/// room of all.
+const PER_SESSION: usize = 1000;
+
 /// Alerts that reached a client of a user. Sent by [`Acknowledgements::accept`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Acknowledge {
     user_id: UserId,
     notifications: Vec<NotificationId>,
-    permit: OwnedSemaphorePermit,
+    permits: Permits,
+}
+
+/// The room that acknowledgements take, of all and of their session, until they are written.
+#[derive(Debug)]
+struct Permits {
+    _of_all: OwnedSemaphorePermit,
+    _of_session: OwnedSemaphorePermit,
+}
+
+/// One session's share of the room.
+#[derive(Clone, Debug)]
+pub struct Share(Arc<Semaphore>);
+
+impl Default for Share {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(PER_SESSION)))
+    }
 }
 
 /// The way to the writer.
 #[derive(Debug)]
 pub struct Acknowledgements {
-    writer: Recipient<Acknowledge>,
+    writer: Mutex<Addr<AcknowledgementActor>>,
+    arbiter: ArbiterHandle,
+    store: Store,
     room: Arc<Semaphore>,
+    pending: usize,
     metrics: Arc<Metrics>,
 }
 
@@ -47,76 +72,102 @@ impl Acknowledgements {
         arbiters: &Arbiters,
         metrics: &Arc<Metrics>,
     ) -> Arc<Self> {
-        let actor = AcknowledgementActor {
-            store,
-            metrics: Arc::clone(metrics),
-            waiting: Vec::new(),
-            writing: false,
-            pending,
-        };
-        let writer =
-            AcknowledgementActor::start_in_arbiter(&arbiters.pick("acknowledgements"), move |_| {
-                actor
-            });
+        let arbiter = arbiters.pick("acknowledgements");
+        let writer = start_writer(&store, pending, &arbiter, metrics);
         let room = Arc::new(Semaphore::new(pending));
+        let (writer, metrics) = (Mutex::new(writer), Arc::clone(metrics));
         Arc::new(Self {
-            writer: writer.recipient(),
+            writer,
+            arbiter,
+            store,
             room,
-            metrics: Arc::clone(metrics),
+            pending,
+            metrics,
         })
     }
 
-    /// Takes acknowledgements. Returns whether there was room for them.
+    /// Takes acknowledgements of a session. Returns whether there was room for them.
     #[must_use]
-    pub fn accept(&self, user_id: UserId, notifications: Vec<NotificationId>) -> bool {
+    pub fn accept(
+        &self,
+        user_id: UserId,
+        notifications: Vec<NotificationId>,
+        share: &Share,
+    ) -> bool {
         if notifications.is_empty() {
             return true;
         }
-        let count = u32::try_from(notifications.len()).unwrap_or(u32::MAX);
-        let accepted = Arc::clone(&self.room)
-            .try_acquire_many_owned(count)
-            .is_ok_and(|permit| {
-                self.writer
-                    .try_send(Acknowledge {
-                        user_id,
-                        notifications,
-                        permit,
-                    })
-                    .is_ok()
-            });
-        if accepted {
-            self.metrics
-                .acknowledgements_pending
-                .inc_by(i64::from(count));
-        } else {
+        let accepted = self.try_accept(user_id, notifications, share).is_some();
+        if !accepted {
             Metrics::count(&self.metrics.overloads, "acknowledgements");
         }
+        self.metrics
+            .acknowledgements_pending
+            .set(as_gauge(self.pending - self.room.available_permits()));
         accepted
     }
+
+    fn try_accept(
+        &self,
+        user_id: UserId,
+        notifications: Vec<NotificationId>,
+        share: &Share,
+    ) -> Option<()> {
+        let count = u32::try_from(notifications.len()).ok()?;
+        let permits = Permits {
+            _of_session: Arc::clone(&share.0).try_acquire_many_owned(count).ok()?,
+            _of_all: Arc::clone(&self.room).try_acquire_many_owned(count).ok()?,
+        };
+        let mut writer = self.writer.lock();
+        if !writer.connected() {
+            *writer = start_writer(&self.store, self.pending, &self.arbiter, &self.metrics);
+        }
+        writer
+            .try_send(Acknowledge {
+                user_id,
+                notifications,
+                permits,
+            })
+            .ok()
+    }
+}
+
+fn start_writer(
+    store: &Store,
+    pending: usize,
+    arbiter: &ArbiterHandle,
+    metrics: &Arc<Metrics>,
+) -> Addr<AcknowledgementActor> {
+    let actor = AcknowledgementActor {
+        store: store.clone(),
+        metrics: Arc::clone(metrics),
+        waiting: Vec::new(),
+        writing: false,
+    };
+    // Every message holds at least one permit, so this many never fill it.
+    start_with_mailbox(arbiter, pending, actor)
+}
+
+fn as_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 struct AcknowledgementActor {
     store: Store,
     metrics: Arc<Metrics>,
-    waiting: Vec<(Acknowledgement, Arc<OwnedSemaphorePermit>)>,
+    waiting: Vec<(Acknowledgement, Arc<Permits>)>,
     writing: bool,
-    pending: usize,
 }
 
 impl Actor for AcknowledgementActor {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // Every message holds at least one permit, so this many never fill it.
-        ctx.set_mailbox_capacity(self.pending);
-    }
 }
 
 impl Handler<Acknowledge> for AcknowledgementActor {
     type Result = ();
 
     fn handle(&mut self, message: Acknowledge, ctx: &mut Self::Context) {
-        let (user_id, permit) = (message.user_id, Arc::new(message.permit));
+        let (user_id, permits) = (message.user_id, Arc::new(message.permits));
         let acknowledgements =
             message
                 .notifications
@@ -125,8 +176,9 @@ impl Handler<Acknowledge> for AcknowledgementActor {
                     user_id,
                     notification_id,
                 });
-        self.waiting
-            .extend(acknowledgements.map(|acknowledgement| (acknowledgement, Arc::clone(&permit))));
+        self.waiting.extend(
+            acknowledgements.map(|acknowledgement| (acknowledgement, Arc::clone(&permits))),
+        );
         self.write_next(ctx);
     }
 }
@@ -159,18 +211,21 @@ impl AcknowledgementActor {
             actor.writing = false;
             match written {
                 Ok(rows) => {
-                    actor
-                        .metrics
-                        .acknowledgements_pending
-                        .dec_by(batch.len() as i64);
                     actor.metrics.alerts_acknowledged.inc_by(rows);
                 }
-                Err(error) => {
+                Err(error) if error.is_transient() => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "acknowledgements wait"
                     );
                     actor.waiting.extend(batch);
+                }
+                Err(error) => {
+                    // They would fail for ever. Their alerts are offered again.
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "acknowledgements were refused"
+                    );
                 }
             }
             actor.write_next(ctx);

@@ -53,18 +53,9 @@ pub struct ReplayPage {
 /// See the module.
 #[derive(Debug)]
 pub struct History {
-    store: HistoryStore,
+    store: Store,
     reads: Arc<Semaphore>,
     metrics: Arc<Metrics>,
-}
-
-#[derive(Clone)]
-struct HistoryStore(Store);
-
-impl std::fmt::Debug for HistoryStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Store")
-    }
 }
 
 /// The result of a read, when it is there.
@@ -75,7 +66,7 @@ impl History {
     #[must_use]
     pub fn new(store: Store, reads: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            store: HistoryStore(store),
+            store,
             reads: Arc::new(Semaphore::new(reads)),
             metrics,
         })
@@ -84,7 +75,7 @@ impl History {
     /// Reads what a session begins with. `None`: its sign-in has ended.
     #[must_use]
     pub fn greet(&self, user: UserId, session: SessionId) -> Reading<Option<Greeting>> {
-        let store = self.store.0.clone();
+        let store = self.store.clone();
         self.spawn(async move {
             if store.keep_sessions(&[session]).await?.is_empty() {
                 return Ok(None);
@@ -104,7 +95,7 @@ impl History {
     /// Reads which of `channels` a user is in, and how far each is.
     #[must_use]
     pub fn watchable(&self, user: UserId, channels: Vec<ChannelId>) -> Reading<Watchable> {
-        let store = self.store.0.clone();
+        let store = self.store.clone();
         self.spawn(async move {
             let epoch = store.epoch().await?;
             Ok(Watchable {
@@ -123,7 +114,7 @@ impl History {
         after: Seq,
         until: Seq,
     ) -> Reading<ReplayPage> {
-        let (store, member) = (self.store.0.clone(), subscriber.user_id());
+        let (store, member) = (self.store.clone(), subscriber.user_id());
         self.metrics.replay_pages.inc();
         self.spawn(async move {
             let messages = store

@@ -2,9 +2,11 @@
 //! sockets, and noticing that the database was restored.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use parking_lot::Mutex;
 
 use super::channels::ChannelDirectory;
 use super::sessions::SessionDirectory;
@@ -21,7 +23,42 @@ const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 const SWEEP_AGAIN: Duration = Duration::from_millis(200);
 
+/// How old the database's last answer may be while it still counts as answering.
+const FRESH: Duration = Duration::from_secs(4);
+/// How soon a housekeeper that panicked is followed by another.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// When the database last answered. Asked by health checks, which anybody may make as often as
+/// they like, so that they cost the database nothing.
+#[derive(Debug)]
+pub struct DatabaseWatch {
+    answered: Mutex<Option<Instant>>,
+}
+
+impl DatabaseWatch {
+    /// A database that has just answered.
+    #[must_use]
+    pub fn answering() -> Arc<Self> {
+        Arc::new(Self {
+            answered: Mutex::new(Some(Instant::now())),
+        })
+    }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.answered
+            .lock()
+            .is_some_and(|then| then.elapsed() < FRESH)
+    }
+
+    fn note(&self, answers: bool) {
+        *self.answered.lock() = answers.then(Instant::now);
+    }
+}
+
 /// One per node; owns nothing that anybody waits for.
+#[derive(Clone)]
 pub struct Housekeeper {
     /// The database.
     pub store: Store,
@@ -31,6 +68,8 @@ pub struct Housekeeper {
     pub channels: Arc<ChannelDirectory>,
     /// Where things are counted.
     pub metrics: Arc<Metrics>,
+    /// Where the database's answers are noted.
+    pub watch: Arc<DatabaseWatch>,
     /// The history that the open sockets know.
     pub epoch: Epoch,
     /// Days that the inbox keeps a notification.
@@ -50,11 +89,25 @@ impl Actor for Housekeeper {
 }
 
 impl Housekeeper {
+    /// Runs a housekeeper, and another one when it panics.
+    pub fn keep_running(self) {
+        actix_rt::spawn(async move {
+            loop {
+                let running = self.clone().start();
+                while running.connected() {
+                    tokio::time::sleep(RESTART_PAUSE).await;
+                }
+                tracing::error!("the housekeeper ended and is started again");
+            }
+        });
+    }
+
     fn watch_database(&mut self, ctx: &mut Context<Self>) {
         let store = self.store.clone();
         let ask = async move { store.epoch().await };
         ctx.spawn(ask.into_actor(self).then(|epoch, actor, _| {
             actor.metrics.database_up.set(i64::from(epoch.is_ok()));
+            actor.watch.note(epoch.is_ok());
             let restored =
                 epoch.is_ok_and(|epoch| std::mem::replace(&mut actor.epoch, epoch) != epoch);
             let sessions = Arc::clone(&actor.sessions);

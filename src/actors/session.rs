@@ -23,7 +23,7 @@ use fail::fail_point;
 
 use self::inbound::SubscribeRequest;
 use self::watches::{PageToRead, Watches};
-use super::acknowledgements::Acknowledgements;
+use super::acknowledgements::{Acknowledgements, Share};
 use super::channels::ChannelDirectory;
 use super::history::{Greeting, History, ReplayPage};
 use super::outbox::{About, Deliver, EndSession, Outbox};
@@ -80,6 +80,7 @@ pub struct SessionActor {
     /// Subscribes that wait for the one being checked.
     subscribes: VecDeque<SubscribeRequest>,
     checking: bool,
+    acknowledgements: Share,
     frames: Option<TokenBucket>,
     refused_frames: u32,
     last_sign_of_life: Instant,
@@ -105,6 +106,7 @@ impl SessionActor {
             reading: false,
             subscribes: VecDeque::new(),
             checking: false,
+            acknowledgements: Share::default(),
             frames: context.frame_rate.map(|rate| TokenBucket::full(rate, now)),
             refused_frames: 0,
             last_sign_of_life: now,

@@ -4,7 +4,7 @@
 use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
-use crate::store::StoreError;
+use crate::store::{Redeemed, StoreError};
 
 /// Notifications named in one frame at most, and frames sent at once. More would fill the
 /// budget of a healthy socket; beyond them the frame about the channel says enough.
@@ -22,6 +22,16 @@ impl ApiState {
         .encode();
         for user in logged(members) {
             self.sessions.push_to_user(user, &text);
+        }
+    }
+
+    /// Somebody used an invite: tells those whose lists of members changed.
+    pub(super) async fn announce_newcomer(&self, user: UserId, redeemed: &Redeemed) {
+        if let Redeemed::Joined { community, channel } = redeemed {
+            if let Some(channel) = channel {
+                self.announce_joined(*channel, user);
+            }
+            self.announce_membership(community.id).await;
         }
     }
 

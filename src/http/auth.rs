@@ -199,9 +199,9 @@ pub(super) async fn register(
             .await?;
     }
     match registered {
-        Registered::Done(user) => {
-            if let Some(code) = invite {
-                announce_newcomer(&state, code).await;
+        Registered::Done { user, redeemed } => {
+            if let Some(redeemed) = &redeemed {
+                state.announce_newcomer(user.id, redeemed).await;
             }
             Ok(RegisteredAnswer(signed_in(
                 &state,
@@ -236,12 +236,6 @@ async fn refuse_uninvited(state: &ApiState, invite: Option<&InviteCode>) -> Resu
             (None, Registration::Open) => Err(unusable_invite()),
             (None, _) => Err(invite_required()),
         },
-    }
-}
-
-async fn announce_newcomer(state: &ApiState, code: &InviteCode) {
-    if let Ok(Some(community)) = state.store.find_invite_community(code).await {
-        state.announce_membership(community).await;
     }
 }
 

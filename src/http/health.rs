@@ -1,20 +1,15 @@
 //! What operators and load balancers ask.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::timeout;
 
 use super::answer::Found;
 use super::problem::{Code, Problem};
 use super::state::ApiState;
-
-/// How long the database may take to answer before the server counts as not ready.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How the server is.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,12 +29,13 @@ pub(super) async fn ready(state: Data<ApiState>) -> Result<Found<Health>, Proble
             "The server is shutting down.",
         ));
     }
-    match timeout(PATIENCE, state.store.epoch()).await {
-        Ok(Ok(_)) => Ok(Found(Health { status: "ok" })),
-        Ok(Err(_)) | Err(_) => Err(Problem::retry(
+    if state.watch.answers() {
+        Ok(Found(Health { status: "ok" }))
+    } else {
+        Err(Problem::retry(
             Code::Unavailable,
             "The database does not answer.",
-        )),
+        ))
     }
 }
 

@@ -163,15 +163,12 @@ pub(super) async fn accept(
     caller: Caller,
     Path(code): Path<InviteCode>,
 ) -> Result<Found<Community>, Problem> {
-    match state.store.redeem_invite(&code, caller.id()).await? {
-        Redeemed::Joined { community, channel } => {
-            if let Some(channel) = channel {
-                state.announce_joined(channel, caller.id());
-            }
-            state.announce_membership(community.id).await;
+    let redeemed = state.store.redeem_invite(&code, caller.id()).await?;
+    state.announce_newcomer(caller.id(), &redeemed).await;
+    match redeemed {
+        Redeemed::Joined { community, .. } | Redeemed::AlreadyMember(community) => {
             Ok(Found(community))
         }
-        Redeemed::AlreadyMember(community) => Ok(Found(community)),
         Redeemed::Unusable => Err(Problem::not_found()),
     }
 }

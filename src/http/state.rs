@@ -11,6 +11,7 @@ use super::origin::Origins;
 use super::passwords::PasswordHasher;
 use super::problem::{Code, Problem};
 use crate::actors::channels::ChannelDirectory;
+use crate::actors::housekeeper::DatabaseWatch;
 use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
 use crate::config::Registration;
@@ -48,6 +49,8 @@ pub struct ApiState {
     pub sessions_per_user: u32,
     /// Where known webhook tokens lead, which never changes.
     pub webhook_targets: Cache<TokenHash, WebhookTarget>,
+    /// Whether the database answers.
+    pub watch: Arc<DatabaseWatch>,
     /// Whether the server is about to stop.
     pub stopping: AtomicBool,
 }

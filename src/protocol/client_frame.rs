@@ -15,6 +15,9 @@ const MAX_REFERENCE_CHARS: usize = 64;
 #[serde(transparent)]
 pub struct Reference(Value);
 
+/// The greatest number of ids in one ack or unsubscribe.
+const MAX_IDS: usize = 1000;
+
 /// Something a client asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientFrame {
@@ -115,6 +118,14 @@ impl ClientFrame {
                 reference,
             ));
         };
+        let too_many = |count: usize| {
+            let detail = format!("{kind}: at most {MAX_IDS} ids in a frame");
+            if count > MAX_IDS {
+                Err(bad(detail, reference.clone()))
+            } else {
+                Ok(())
+            }
+        };
         let wrong = |error: serde_json::Error| bad(format!("{kind}: {error}"), reference.clone());
         match kind.as_str() {
             "subscribe" => {
@@ -137,12 +148,14 @@ impl ClientFrame {
             }
             "unsubscribe" => {
                 let fields: UnsubscribeFields = serde_json::from_value(frame).map_err(wrong)?;
+                too_many(fields.channels.len())?;
                 Ok(Self::Unsubscribe {
                     channels: fields.channels,
                 })
             }
             "ack" => {
                 let fields: AckFields = serde_json::from_value(frame).map_err(wrong)?;
+                too_many(fields.notifications.len())?;
                 Ok(Self::Ack {
                     notifications: fields.notifications,
                     reference,
@@ -210,6 +223,18 @@ mod tests {
             assert_eq!(refused(text), ErrorCode::BadFrame, "{text}");
         }
         assert_eq!(refused(r#"{"type":"dance"}"#), ErrorCode::UnknownType);
+    }
+
+    #[test]
+    fn an_ack_and_an_unsubscribe_name_at_most_1000_ids() {
+        for (kind, field) in [("ack", "notifications"), ("unsubscribe", "channels")] {
+            let frame = |count: usize| {
+                let ids: Vec<_> = (0..count).map(|_| ChannelId::generate()).collect();
+                ClientFrame::parse(&serde_json::json!({"type": kind, field: ids}).to_string())
+            };
+            assert!(frame(999).is_ok() && frame(1000).is_ok());
+            assert_eq!(frame(1001).unwrap_err().code, ErrorCode::BadFrame);
+        }
     }
 
     #[test]

@@ -14,7 +14,12 @@ const FIND_CREDENTIALS: &str = include_str!("../../sql/queries/users/find_creden
 #[derive(Debug)]
 pub enum Registered {
     /// The account exists and is signed in.
-    Done(User),
+    Done {
+        /// The account.
+        user: User,
+        /// What its invite came to, if it had one.
+        redeemed: Option<Redeemed>,
+    },
     /// Somebody has the name, perhaps in other letter case.
     UsernameTaken,
     /// The invite is unknown, used up or expired. Nothing was written.
@@ -81,16 +86,17 @@ impl Store {
             Err(StoreError::Conflict(_)) => return Ok(Registered::UsernameTaken),
             Err(error) => return Err(error),
         };
-        if let Some(code) = invite {
-            match invites::redeem(&transaction, code, user.id).await? {
-                Redeemed::Joined { .. } | Redeemed::AlreadyMember(_) => {}
-                Redeemed::Unusable => return Ok(Registered::InviteUnusable),
-            }
+        let redeemed = match invite {
+            Some(code) => Some(invites::redeem(&transaction, code, user.id).await?),
+            None => None,
+        };
+        if matches!(redeemed, Some(Redeemed::Unusable)) {
+            return Ok(Registered::InviteUnusable);
         }
         insert_session(&transaction, user.id, session).await?;
         let user = rows::user(&row)?;
         transaction.commit().await?;
-        Ok(Registered::Done(user))
+        Ok(Registered::Done { user, redeemed })
     }
 
     /// Finds an account by its name, ignoring case.

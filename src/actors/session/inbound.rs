@@ -102,11 +102,11 @@ impl SessionActor {
                 notifications,
                 reference,
             }) => {
-                if !self
-                    .context
-                    .acknowledgements
-                    .accept(self.user_id, notifications)
-                {
+                if !self.context.acknowledgements.accept(
+                    self.user_id,
+                    notifications,
+                    &self.acknowledgements,
+                ) {
                     self.refuse(
                         ErrorCode::Overloaded,
                         "acknowledge again later",
