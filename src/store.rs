@@ -25,11 +25,12 @@ mod sql_types;
 mod users;
 mod webhooks;
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::Row;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
 
 pub use channel_members::{Joined, WatchedChannel};
 pub use channels::ChannelChange;
@@ -53,6 +54,8 @@ type Parameter<'a> = &'a (dyn ToSql + Sync);
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    /// How long one statement may take, longer than the database's own limits.
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Store {
@@ -69,6 +72,7 @@ impl Store {
     pub fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Self, StoreError> {
         Ok(Self {
             pool: connect::pool(url, settings)?,
+            patience: settings.patience(),
         })
     }
 
@@ -93,9 +97,10 @@ impl Store {
         sql: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        let connection = self.connection().await?;
-        let statement = connection.prepare_cached(sql).await?;
-        Ok(connection.query(&statement, parameters).await?)
+        self.run(sql, async |connection, statement| {
+            connection.query(statement, parameters).await
+        })
+        .await
     }
 
     async fn row(
@@ -103,9 +108,10 @@ impl Store {
         sql: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Option<Row>, StoreError> {
-        let connection = self.connection().await?;
-        let statement = connection.prepare_cached(sql).await?;
-        Ok(connection.query_opt(&statement, parameters).await?)
+        self.run(sql, async |connection, statement| {
+            connection.query_opt(statement, parameters).await
+        })
+        .await
     }
 
     async fn execute(
@@ -113,14 +119,34 @@ impl Store {
         sql: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, StoreError> {
+        self.run(sql, async |connection, statement| {
+            connection.execute(statement, parameters).await
+        })
+        .await
+    }
+
+    /// Runs one statement. The database has time-outs of its own; when even those are not
+    /// heard of, the connection leads nowhere and is thrown away.
+    async fn run<T>(
+        &self,
+        sql: &'static str,
+        work: impl AsyncFnOnce(&Object, &Statement) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(sql).await?;
-        Ok(connection.execute(&statement, parameters).await?)
+        let result = timeout(self.patience, async {
+            let statement = connection.prepare_cached(sql).await?;
+            work(&connection, &statement).await
+        })
+        .await;
+        match result {
+            Ok(result) => Ok(result?),
+            Err(elapsed) => {
+                drop(Object::take(connection));
+                Err(StoreError::Unavailable(Box::new(elapsed)))
+            }
+        }
     }
 }
-
-/// The store as actors and handlers share it.
-pub type SharedStore = Arc<Store>;
 
 /// A number of days as PostgreSQL's `make_interval` takes it.
 fn days(count: u32) -> i32 {

@@ -78,14 +78,10 @@ pub(super) async fn execute(
     let target = find_target(&state, &token).await?;
     match post(&state, body, target).await {
         Ok(receipt) => Ok(Created(receipt)),
-        // Whatever stood in the way, a disabled webhook answers as an unknown one does.
-        Err(Refused::AfterAll(error))
-            if !matches!(error, PostError::WebhookGone)
-                && state
-                    .store
-                    .is_webhook_active(target)
-                    .await
-                    .is_ok_and(|active| !active) =>
+        // A disabled webhook answers as an unknown one does, also when there is no room. When
+        // the database is away both answer that.
+        Err(Refused::AfterAll(PostError::Overloaded(_)))
+            if !state.store.is_webhook_active(target).await? =>
         {
             Err(Problem::not_found())
         }

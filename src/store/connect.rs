@@ -76,6 +76,14 @@ pub struct StoreSettings {
     pub session_settings: Vec<&'static str>,
 }
 
+impl StoreSettings {
+    /// How long one round trip may take before the connection counts as lost: longer than the
+    /// database's own limits, so that normally the database decides.
+    pub(super) fn patience(&self) -> Duration {
+        self.statement_timeout + self.lock_timeout + Duration::from_secs(2)
+    }
+}
+
 pub(super) fn pool(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Pool, StoreError> {
     let config = with_session_settings(url.0.clone(), settings);
     let recycling = ManagerConfig {

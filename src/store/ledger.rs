@@ -85,8 +85,7 @@ impl LedgerStore {
             ],
             ..settings.clone()
         };
-        let round_trip =
-            settings.statement_timeout + settings.lock_timeout + Duration::from_secs(2);
+        let round_trip = settings.patience();
         Ok(Self {
             pool: connect::pool(url, &settings)?,
             round_trip,

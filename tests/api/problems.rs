@@ -50,6 +50,20 @@ async fn call(client: &ApiClient, method: &str, path: &str, body: Option<&[u8]>)
 }
 
 #[tokio::test]
+async fn whoever_is_not_signed_in_hears_of_that_before_anything_else() {
+    let server = TestServer::start().await;
+    for path in [
+        "/api/channels/no-id",
+        "/api/channels/no-id/messages?limit=%zz",
+        "/api/notifications?limit=0",
+        "/api/communities/no-id/members",
+    ] {
+        let answer = server.anonymous().get(path).send().await;
+        answer.expect_problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_path_under_api_is_a_problem_404() {
     let server = TestServer::start().await;
     let ada = server.user("ada").await;

@@ -142,6 +142,9 @@ async fn every_call_under_api_counts_and_none_outside_it() {
         "/api/auth/session",
         "/api/nothing-here",
         "/api/webhooks/execute/x",
+        // The same path in other letters is found, and counts, as well.
+        "/%61pi/auth/session",
+        "/a%70i/webhooks/execute/x",
     ];
     for (number, path) in paths.into_iter().enumerate() {
         expect_limit(async || {
