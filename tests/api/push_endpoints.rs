@@ -307,7 +307,10 @@ async fn every_wrong_field_of_a_subscription_is_named() {
     let (endpoint, p256dh) = ("https://fcm.googleapis.com/x", keys.p256dh());
     let cases = [
         (json!({}), vec!["/endpoint", "/keys"]),
-        (json!({"endpoint": 5, "keys": 5}), vec!["/endpoint", "/keys"]),
+        (
+            json!({"endpoint": 5, "keys": 5}),
+            vec!["/endpoint", "/keys"],
+        ),
         (json!({"endpoint": endpoint, "keys": null}), vec!["/keys"]),
         (
             json!({"endpoint": endpoint, "keys": {}}),

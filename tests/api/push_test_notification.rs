@@ -89,6 +89,7 @@ async fn it_is_urgent_and_replaces_what_was_not_delivered() {
     let received = it.device.next_received().await;
     assert_eq!(received.header("urgency"), "high");
     assert!(!received.header("topic").is_empty());
+    assert!(received.path.ends_with(it.device.token()));
     let ttl: u64 = received.header("ttl").parse().unwrap();
     assert!(ttl > 0, "a device that sleeps gets it too");
     assert!(received.header("ttl") != "2419200", "the library's default");

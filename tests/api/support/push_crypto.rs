@@ -119,7 +119,8 @@ impl DeviceKeys {
         let nonce = Nonce::try_assume_unique_for_key(&nonce[..12]).expect("a nonce of 12 bytes");
         let mut plain = record.to_vec();
         let opened = LessSafeKey::new(key).open_in_place(nonce, Aad::empty(), &mut plain);
-        let opened = opened.map_err(|_| "the push does not decrypt with this device's keys")?;
+        let opened =
+            opened.map_err(|_unspecified| "the push does not decrypt with this device's keys")?;
         // The last record ends in a 2 and then in zeros.
         let end = opened.iter().rposition(|byte| *byte != 0);
         match end {
@@ -172,7 +173,7 @@ pub(crate) fn check_vapid(
             format!("{head}.{claims}").as_bytes(),
             &from_base64url(signature)?,
         )
-        .map_err(|_| "the token's signature is wrong")?;
+        .map_err(|_unspecified| "the token's signature is wrong")?;
     let claims = json_part(claims)?;
     if claims["aud"] != origin {
         return Err(format!("aud is {} and not {origin}", claims["aud"]));

@@ -59,7 +59,6 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// By their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body_length: usize,
     /// What the token of the application server claims.
     pub(crate) claims: Value,
     /// What the push says, once decrypted.
@@ -302,7 +301,6 @@ impl Shared {
         let mut received = Received {
             path: request.path.clone(),
             headers: request.headers.clone(),
-            body_length: request.body.len(),
             claims: Value::Null,
             payload: Value::Null,
             status: None,
