@@ -306,12 +306,15 @@ async fn every_wrong_field_of_a_subscription_is_named() {
     let keys = DeviceKeys::new();
     let (endpoint, p256dh) = ("https://fcm.googleapis.com/x", keys.p256dh());
     let cases = [
-        (json!({}), vec!["/endpoint", "/keys"]),
+        (json!({}), vec!["/endpoint", "/keys/p256dh", "/keys/auth"]),
         (
             json!({"endpoint": 5, "keys": 5}),
             vec!["/endpoint", "/keys"],
         ),
-        (json!({"endpoint": endpoint, "keys": null}), vec!["/keys"]),
+        (
+            json!({"endpoint": endpoint, "keys": null}),
+            vec!["/keys/p256dh", "/keys/auth"],
+        ),
         (
             json!({"endpoint": endpoint, "keys": {}}),
             vec!["/keys/p256dh", "/keys/auth"],
@@ -325,7 +328,7 @@ async fn every_wrong_field_of_a_subscription_is_named() {
             vec!["/endpoint", "/keys/p256dh", "/keys/auth"],
         ),
         (
-            json!({"endpoint": "/rel", "keys": {"p256dh": [], "auth": {}}}),
+            json!({"endpoint": 5, "keys": {"p256dh": [], "auth": {}}}),
             vec!["/endpoint", "/keys/p256dh", "/keys/auth"],
         ),
     ];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::client::ApiClient;
 use crate::support::fixtures::{PASSWORD, User};
 use crate::support::formats::{assert_id, assert_time};
-use crate::support::push_crypto::{DeviceKeys, from_base64url};
+use crate::support::push_crypto::{DeviceKeys, base64url, from_base64url};
 use crate::support::server::TestServer;
 
 /// The greatest number of devices of one user.
@@ -44,6 +44,15 @@ async fn own_session(client: &ApiClient) -> String {
     own.unwrap()["id"].as_str().unwrap().to_owned()
 }
 
+/// Makes it 31 days since `session` was used, which ends it.
+async fn leave_unused(server: &TestServer, session: &str) {
+    let client = server.database.connect().await;
+    let statement = "update sessions set last_seen_at = now() - interval '31 days' \
+         where id = $1::text::uuid";
+    let changed = client.execute(statement, &[&session]).await.unwrap();
+    assert_eq!(changed, 1);
+}
+
 #[tokio::test]
 async fn the_key_is_an_uncompressed_point_that_needs_no_login() {
     let server = TestServer::start().await;
@@ -70,6 +79,19 @@ async fn the_key_survives_restarts_and_is_one_for_all_servers_of_a_database() {
     drop(second);
     let restarted = on_the_same().await;
     assert_eq!(restarted.anonymous().push_public_key().await, key);
+}
+
+#[tokio::test]
+async fn an_operator_may_bring_the_key() {
+    let private = [7; 32];
+    let public = p256::SecretKey::from_slice(&private).unwrap().public_key();
+    let server = TestServer::with(|settings| {
+        settings.push.vapid_private_key = Secret::new(base64url(&private));
+    })
+    .await;
+    let key = server.anonymous().push_public_key().await;
+    let point = from_base64url(&key).unwrap();
+    assert_eq!(p256::PublicKey::from_sec1_bytes(&point), Ok(public));
 }
 
 #[tokio::test]
@@ -203,11 +225,7 @@ async fn a_device_ends_with_its_session_however_that_ends() {
     ada.revoke_session(&session).await.expect_done();
     assert_eq!(ada.devices().await.len(), 2);
     let session = own_session(&unused).await;
-    let client = server.database.connect().await;
-    let statement = "update sessions set last_seen_at = now() - interval '31 days' \
-         where id = $1::text::uuid";
-    let changed = client.execute(statement, &[&session]).await.unwrap();
-    assert_eq!(changed, 1);
+    leave_unused(&server, &session).await;
     assert_eq!(ada.device_ids().await, [kept]);
     ada.test_push(&unused_device).await.expect_refused(404);
 }
@@ -271,6 +289,26 @@ async fn a_user_has_at_most_20_devices() {
     subscribe(&ada, "one-more").await;
     let again = ada.subscribe_push(&browser("device-0")).await;
     again.expect_problem(409, "too_many_devices");
+}
+
+#[tokio::test]
+async fn devices_of_sessions_that_ended_leave_room_for_others() {
+    let server = TestServer::start().await;
+    let ada = server.user("ada").await;
+    let (out, unused) = (sign_in(&ada).await, sign_in(&ada).await);
+    for number in 0..MOST_DEVICES / 2 {
+        subscribe(&out, &format!("out-{number}")).await;
+        subscribe(&unused, &format!("unused-{number}")).await;
+    }
+    let refused = ada.subscribe_push(&browser("new")).await;
+    refused.expect_problem(409, "too_many_devices");
+    out.logout().await.expect_done();
+    for number in 0..MOST_DEVICES / 2 {
+        subscribe(&ada, &format!("new-{number}")).await;
+    }
+    leave_unused(&server, &own_session(&unused).await).await;
+    assert_eq!(ada.devices().await.len(), MOST_DEVICES / 2);
+    subscribe(&ada, "one-more").await;
 }
 
 #[tokio::test]
