@@ -31,6 +31,7 @@ mod posting;
 mod problems;
 mod property;
 mod push_endpoints;
+mod push_secrets;
 mod push_subscriptions;
 mod push_test_notification;
 mod rates;

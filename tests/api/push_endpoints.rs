@@ -83,6 +83,7 @@ const REFUSED: &[&str] = &[
     "https://notify.windows.com/x",
     "https://.notify.windows.com/x",
     "https://..notify.windows.com/x",
+    "https://x..notify.windows.com/x",
     "https://evilnotify.windows.com/x",
     "https://evil-notify.windows.com/x",
     "https://wns.notify.windows.com.evil.example/x",
@@ -114,11 +115,15 @@ fn of_length(length: usize) -> String {
 }
 
 async fn expect_all_refused(client: &ApiClient, endpoints: &[&str]) {
+    let mut taken = Vec::new();
     for endpoint in endpoints {
         let answer = client.subscribe_push(&subscription(endpoint)).await;
-        assert_eq!(answer.status, 422, "{endpoint:?}: {}", answer.text);
-        answer.expect_invalid(&["/endpoint"]);
+        match answer.status {
+            201 => taken.push(endpoint),
+            _ => drop(answer.expect_invalid(&["/endpoint"])),
+        }
     }
+    assert!(taken.is_empty(), "these were taken: {taken:#?}");
     assert_eq!(client.devices().await, Vec::<Value>::new());
 }
 

@@ -97,8 +97,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// How many requests came in.
     count: watch::Sender<usize>,
-    /// How many clients left a service that hangs or never ends.
-    abandoned: watch::Sender<usize>,
+    /// How many bytes each client was sent that left a service that hangs or never ends.
+    abandoned: watch::Sender<Vec<usize>>,
 }
 
 /// A running push service. It ends with this value, and fails the test if a request was wrong.
@@ -125,7 +125,7 @@ impl PushService {
             origin: format!("http://{}", listener.local_addr().unwrap()),
             state: Mutex::default(),
             count: watch::channel(0).0,
-            abandoned: watch::channel(0).0,
+            abandoned: watch::channel(Vec::new()).0,
         });
         let accepting = Arc::clone(&shared);
         let accept = async move {
@@ -207,11 +207,13 @@ impl PushService {
         requests
     }
 
-    /// Waits until so many clients gave up a request that hangs or an answer that never ends.
-    pub(crate) async fn wait_for_abandoned(&self, count: usize) {
-        let mut counted = self.shared.abandoned.subscribe();
-        let enough = timeout(DEADLINE, counted.wait_for(|found| *found >= count)).await;
-        assert!(enough.is_ok(), "the client should give up in time");
+    /// Waits until so many clients gave up a request that hangs or an answer that never ends;
+    /// tells how much of an answer the last one was sent.
+    pub(crate) async fn wait_for_abandoned(&self, count: usize) -> usize {
+        let mut sent = self.shared.abandoned.subscribe();
+        let enough = timeout(DEADLINE, sent.wait_for(|all| all.len() >= count)).await;
+        let all = enough.expect("the client should give up in time");
+        all.unwrap().last().copied().unwrap_or_default()
     }
 }
 
@@ -276,7 +278,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 // What comes next is the end of a client that waited long enough.
                 let mut byte = [0];
                 let _ = stream.read(&mut byte).await;
-                shared.abandoned.send_modify(|count| *count += 1);
+                shared.abandoned.send_modify(|all| all.push(0));
                 return Ok(());
             }
             Forced::Endless(status) => {
@@ -284,8 +286,11 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n");
                 stream.write_all(head.as_bytes()).await?;
                 let part = vec![b'x'; 64 * 1024];
-                while stream.write_all(&part).await.is_ok() {}
-                shared.abandoned.send_modify(|count| *count += 1);
+                let mut sent = 0;
+                while stream.write_all(&part).await.is_ok() {
+                    sent += part.len();
+                }
+                shared.abandoned.send_modify(|all| all.push(sent));
                 return Ok(());
             }
         }
