@@ -2,6 +2,10 @@
 
 # The server. What cargo downloads and builds is kept between builds.
 FROM rust:1.95-bookworm AS build
+# OpenSSL is what the encryption of Web Push is built on.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
@@ -11,9 +15,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim
 # PostgreSQL: its programs for the private database, for backup and restore; without the
-# database that Debian's package would make. Certificates: for a database over TLS.
+# database that Debian's package would make. Certificates: for a database over TLS and for
+# push services. OpenSSL: for Web Push.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 postgresql-common \
     && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf \
     && apt-get install -y --no-install-recommends postgresql-15 \
     && rm -rf /var/lib/apt/lists/*

@@ -14,7 +14,8 @@ use quick_cache::sync::Cache;
 
 pub use self::database::{Database, private_postgres};
 use self::wiring::{
-    cores, http_settings, listen, serve_metrics, session_context, start_channels, store_settings,
+    cores, http_settings, listen, serve_metrics, session_context, start_channels, start_push,
+    store_settings,
 };
 use crate::actors::arbiters::Arbiters;
 use crate::actors::housekeeper::{DatabaseWatch, Housekeeper};
@@ -24,6 +25,7 @@ use crate::http::{self, ApiState, Origins, PasswordHasher, RateLimits};
 use crate::managed_postgres::ManagedPostgresError;
 use crate::metrics::Metrics;
 use crate::protocol::Close;
+use crate::push::PushError;
 use crate::store::{LedgerStore, MigrateError, Store, StoreError, migrate};
 use crate::telemetry;
 
@@ -55,6 +57,9 @@ pub enum StartError {
     /// Serving failed.
     #[error("the server stopped: {0}")]
     Serve(#[from] std::io::Error),
+    /// Web Push cannot be set up.
+    #[error(transparent)]
+    Push(#[from] PushError),
     /// The operating system gives no randomness.
     #[error("passwords cannot be hashed: {0}")]
     Passwords(String),
@@ -107,6 +112,7 @@ impl App {
         if !store.users_exist().await? {
             tracing::info!("there is no account yet: the first to register becomes the owner");
         }
+        let push = start_push(settings, &store).await?;
         let ledgers = (0..settings.ledger.lanes)
             .map(|_| LedgerStore::open(database.url(), &store_settings(settings)))
             .collect::<Result<Vec<_>, _>>()?;
@@ -154,6 +160,7 @@ impl App {
             channels,
             sessions,
             socket,
+            push,
             metrics,
             public_url,
         });

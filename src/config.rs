@@ -44,6 +44,8 @@ pub struct Settings {
     pub sockets: SocketSettings,
     /// Alerts and the inbox.
     pub notifications: NotificationSettings,
+    /// Web Push.
+    pub push: PushSettings,
     /// Sign-ins.
     pub sessions: SessionSettings,
     /// The end.
@@ -221,6 +223,20 @@ pub struct NotificationSettings {
     pub keep_days: u32,
     /// Acknowledgements waiting to be written at most.
     pub pending_acks: usize,
+}
+
+/// Web Push.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushSettings {
+    /// Whom a push service may ask: a mailto or https URL.
+    pub subject: String,
+    /// Hosts that pushes may be sent to.
+    pub allowed_hosts: Vec<String>,
+    /// Whether pushes may be sent to this machine without TLS, for tests.
+    pub allow_loopback_http: bool,
+    /// The private key in base64url; empty for one that is made and kept in the database.
+    pub vapid_private_key: Secret,
 }
 
 /// Sign-ins.

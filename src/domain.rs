@@ -12,6 +12,8 @@ pub mod mentions;
 pub mod message;
 pub mod names;
 pub mod notification;
+pub mod push;
+pub mod push_endpoint;
 pub mod secrets;
 pub mod text;
 pub mod time;

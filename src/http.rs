@@ -24,6 +24,7 @@ mod openapi;
 mod origin;
 mod passwords;
 mod problem;
+mod push;
 mod request_id;
 mod routes;
 mod server;

@@ -56,6 +56,8 @@ pub struct Metrics {
     pub alerts_offered: Counter,
     /// Alerts acknowledged by a client.
     pub alerts_acknowledged: Counter,
+    /// Pushes sent, by outcome.
+    pub pushes: ByKind,
     /// Acknowledgements waiting to be written.
     pub acknowledgements_pending: Gauge,
     /// Pages of missed messages read for sessions.
@@ -107,6 +109,7 @@ impl Metrics {
             frames_delivered: Counter::default(),
             alerts_offered: Counter::default(),
             alerts_acknowledged: Counter::default(),
+            pushes: ByKind::default(),
             acknowledgements_pending: Gauge::default(),
             replay_pages: Counter::default(),
             rate_limited: ByKind::default(),
@@ -192,6 +195,7 @@ impl Metrics {
             "Alerts acknowledged by a client",
             self.alerts_acknowledged.clone(),
         );
+        r.register("pushes", "Pushes, by outcome", self.pushes.clone());
         let pending = self.acknowledgements_pending.clone();
         r.register(
             "acknowledgements_pending",

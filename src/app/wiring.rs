@@ -16,10 +16,12 @@ use crate::actors::ledger::Ledger;
 use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
 use crate::config::Settings;
+use crate::domain::push_endpoint::EndpointRules;
 use crate::domain::token_bucket::Rate;
 use crate::http::metrics_listener::{self, Observed};
 use crate::http::{ApiState, HttpSettings};
 use crate::metrics::Metrics;
+use crate::push::{Vapid, WebPush, generate_private_key};
 use crate::store::{LedgerStore, Store, StoreSettings};
 
 pub(super) fn listen(address: &str, key: &'static str) -> Result<TcpListener, StartError> {
@@ -121,6 +123,23 @@ pub(super) fn session_context(
         max_subscriptions_per_frame: sockets.max_subscriptions_per_frame,
         replay_messages: sockets.replay_messages,
     })
+}
+
+/// The configured key signs, else the one that all servers on the database share.
+pub(super) async fn start_push(
+    settings: &Settings,
+    store: &Store,
+) -> Result<Arc<WebPush>, StartError> {
+    let push = &settings.push;
+    let configured = push.vapid_private_key.reveal();
+    let vapid = if configured.is_empty() {
+        let shared = store.shared_vapid_key(&generate_private_key()?).await?;
+        Vapid::new(&shared, &push.subject)?
+    } else {
+        Vapid::new(configured, &push.subject)?
+    };
+    let rules = EndpointRules::new(&push.allowed_hosts, push.allow_loopback_http);
+    Ok(Arc::new(WebPush::new(vapid, rules)?))
 }
 
 pub(super) fn http_settings(settings: &Settings) -> HttpSettings {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
 use super::{ConfigError, Settings};
@@ -28,7 +30,39 @@ impl Settings {
             let message = "must be a PostgreSQL URL such as postgres://user:password@host:5432/name, of which only sslmode=disable, prefer and require set TLS";
             return Err(ConfigError::invalid("database.url", message));
         }
+        self.check_push()?;
         self.check_ranges()
+    }
+
+    fn check_push(&self) -> Result<(), ConfigError> {
+        let push = &self.push;
+        if !is_contact(&push.subject) {
+            let message = "must be a mailto: or https: URL, such as mailto:admin@example.com";
+            return Err(ConfigError::invalid("push.subject", message));
+        }
+        if let Some(host) = push
+            .allowed_hosts
+            .iter()
+            .find(|host| !is_host_pattern(host))
+        {
+            let message = format!(
+                "must list host names such as fcm.googleapis.com or *.notify.windows.com, not '{host}'"
+            );
+            return Err(ConfigError::invalid("push.allowed_hosts", message));
+        }
+        if push.allow_loopback_http && is_https(&self.public_url) {
+            let message = "is for tests on one machine and must be false when public_url is https";
+            return Err(ConfigError::invalid("push.allow_loopback_http", message));
+        }
+        let key = push.vapid_private_key.reveal();
+        let is_key = URL_SAFE_NO_PAD
+            .decode(key)
+            .is_ok_and(|bytes| bytes.len() == 32);
+        if !key.is_empty() && !is_key {
+            let message = "must be 32 bytes in base64url without padding";
+            return Err(ConfigError::invalid("push.vapid_private_key", message));
+        }
+        Ok(())
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
@@ -257,4 +291,30 @@ fn check_public_url(text: &str) -> Result<(), ConfigError> {
         Ok(url) if plain(&url) => Ok(()),
         _ => Err(ConfigError::invalid("public_url", message)),
     }
+}
+
+fn is_https(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.scheme() == "https")
+}
+
+/// Whether a push service can make something of `text` (RFC 8292, section 2.1).
+fn is_contact(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| match url.scheme() {
+        "mailto" => url.path().contains('@'),
+        "https" => url.has_host(),
+        _ => false,
+    })
+}
+
+/// Whether `text` is a host name, `*.` and a host name, or `*`. A star anywhere else would
+/// match parts of labels, which whoever registers domains could use.
+fn is_host_pattern(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    text == "*" || (name.contains('.') && name.split('.').all(label))
 }

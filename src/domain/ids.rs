@@ -63,6 +63,10 @@ id!(
     NotificationId
 );
 id!(
+    /// A device that is reached by Web Push.
+    PushSubscriptionId
+);
+id!(
     /// One history of the database. A restore begins a new one.
     Epoch
 );

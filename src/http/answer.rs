@@ -11,6 +11,9 @@ pub(super) struct Found<T>(pub(super) T);
 /// 201 with a JSON body.
 pub(super) struct Created<T>(pub(super) T);
 
+/// 202: it is done after the answer.
+pub(super) struct Accepted;
+
 /// 204.
 pub(super) struct Done;
 
@@ -27,6 +30,14 @@ impl<T: Serialize> Responder for Created<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         json(HttpResponse::Created(), &self.0)
+    }
+}
+
+impl Responder for Accepted {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Accepted().finish()
     }
 }
 

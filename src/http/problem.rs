@@ -55,6 +55,7 @@ problems! {
     TooManyChannels = CONFLICT, "too_many_channels", "The community has as many channels as it may";
     TooManyCommunities = CONFLICT, "too_many_communities", "You are in as many communities as you may";
     TooManyInvites = CONFLICT, "too_many_invites", "The community has as many invites as it may";
+    TooManyDevices = CONFLICT, "too_many_devices", "You have as many devices as you may";
     NotACommunityMember = CONFLICT, "not_a_community_member", "The user is not in the community";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request body took too long";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The request body is too large";

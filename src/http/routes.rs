@@ -13,7 +13,7 @@ use super::openapi::{DescribeAnswer, DescribeArguments, Document};
 use super::problem::{Code, Problem};
 use super::{
     auth, channel_members, channels, communities, community_members, execute, health, invites,
-    messages, notifications, sessions, socket, webhooks,
+    messages, notifications, push, sessions, socket, webhooks,
 };
 
 /// Every route of the interface.
@@ -140,6 +140,27 @@ fn table() -> Routes {
         .at(
             "/api/notifications/read",
             post(notifications::read, "Mark notifications as read"),
+        )
+        // Push
+        .at(
+            "/api/push/key",
+            get(push::key, "Get the key that browsers subscribe with"),
+        )
+        .at(
+            "/api/push/subscriptions",
+            post(
+                push::subscribe,
+                "Subscribe a device, or bring it up to date",
+            )
+            .get(push::list, "List one's own devices"),
+        )
+        .at(
+            "/api/push/subscriptions/{subscription_id}",
+            delete(push::remove, "Unsubscribe a device"),
+        )
+        .at(
+            "/api/push/subscriptions/{subscription_id}/test",
+            post(push::test, "Send a test notification to a device"),
         )
         // The socket
         .at("/api/ws", get(socket::upgrade, "Open a WebSocket"))

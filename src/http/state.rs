@@ -17,6 +17,7 @@ use crate::actors::sessions::SessionDirectory;
 use crate::config::Registration;
 use crate::domain::secrets::TokenHash;
 use crate::metrics::Metrics;
+use crate::push::WebPush;
 use crate::store::{Store, WebhookTarget};
 
 /// Everything a handler may use. One for the whole server.
@@ -29,6 +30,8 @@ pub struct ApiState {
     pub sessions: Arc<SessionDirectory>,
     /// What a new socket works with.
     pub socket: Arc<SessionContext>,
+    /// Sends Web Push.
+    pub push: Arc<WebPush>,
     /// Rates.
     pub limits: RateLimits,
     /// Hashes and checks passwords.

@@ -45,6 +45,21 @@ fn a_bad_setting_stops_the_start_with_a_sentence_that_names_it() {
         ("CHATALOT_PUBLIC_URL", "chat.example.com", "public_url"),
         ("CHATALOT_TRUSTED_PROXIES", "proxy", "trusted_proxies"),
         ("CHATALOT_METRICS__LISTEN", "9090", "metrics.listen"),
+        (
+            "CHATALOT_PUSH__SUBJECT",
+            "admin@example.com",
+            "push.subject",
+        ),
+        (
+            "CHATALOT_PUSH__SUBJECT",
+            "http://example.com",
+            "push.subject",
+        ),
+        (
+            "CHATALOT_PUSH__VAPID_PRIVATE_KEY",
+            "short",
+            "push.vapid_private_key",
+        ),
         ("CHATALOT_LOG__FORMAT", "xml", "log.format"),
         ("CHATALOT_LOG__LEVEL", "chatalot=loud,=", "log.level"),
     ];

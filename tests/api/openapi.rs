@@ -45,6 +45,11 @@ const CALLS: &str = "
     POST /api/webhooks/execute/{}
     GET /api/notifications
     POST /api/notifications/read
+    GET /api/push/key
+    POST /api/push/subscriptions
+    GET /api/push/subscriptions
+    DELETE /api/push/subscriptions/{}
+    POST /api/push/subscriptions/{}/test
 ";
 
 fn without_names(template: &str) -> String {

@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use super::{Document, Operation};
-use crate::domain::ids::{ChannelId, CommunityId, MessageId, SessionId, UserId, WebhookId};
+use crate::domain::ids::{
+    ChannelId, CommunityId, MessageId, PushSubscriptionId, SessionId, UserId, WebhookId,
+};
 use crate::domain::secrets::InviteCode;
-use crate::http::answer::{Created, Done, Found};
+use crate::http::answer::{Accepted, Created, Done, Found};
 use crate::http::extract::{Body, Caller, Path, Query};
 use crate::http::problem::Problem;
 
@@ -108,6 +110,7 @@ one_parameter!(
     ChannelId,
     CommunityId,
     InviteCode,
+    PushSubscriptionId,
     SessionId,
     String,
     WebhookId
@@ -164,6 +167,12 @@ impl<T: JsonSchema> DescribeAnswer for Created<T> {
 impl DescribeAnswer for Done {
     fn describe(operation: &mut Operation, _: &mut Document) {
         operation.answers("204", "Done", None);
+    }
+}
+
+impl DescribeAnswer for Accepted {
+    fn describe(operation: &mut Operation, _: &mut Document) {
+        operation.answers("202", "It will be done", None);
     }
 }
 

@@ -211,4 +211,28 @@ impl ApiClient {
     pub(crate) async fn read_notifications(&self, body: &Value) -> Answer {
         self.post("/api/notifications/read").json(body).send().await
     }
+
+    pub(crate) async fn push_key(&self) -> Answer {
+        self.get("/api/push/key").send().await
+    }
+
+    pub(crate) async fn subscribe_push(&self, body: &Value) -> Answer {
+        self.post("/api/push/subscriptions").json(body).send().await
+    }
+
+    pub(crate) async fn push_subscriptions(&self) -> Answer {
+        self.get("/api/push/subscriptions").send().await
+    }
+
+    pub(crate) async fn delete_push_subscription(&self, id: &str) -> Answer {
+        self.delete(format!("/api/push/subscriptions/{id}"))
+            .send()
+            .await
+    }
+
+    pub(crate) async fn test_push(&self, id: &str) -> Answer {
+        self.post(format!("/api/push/subscriptions/{id}/test"))
+            .send()
+            .await
+    }
 }

@@ -1,0 +1,2 @@
+-- The instance's signing key.
+select private_key from vapid_keys

@@ -1,0 +1,217 @@
+//! One's own devices that are reached by Web Push.
+
+use actix_web::web::Data;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Accepted, Created, Done, Found};
+use super::extract::{Body, Caller, Path, request_body};
+use super::problem::{Code, FieldError, Problem};
+use super::state::ApiState;
+use crate::domain::ids::PushSubscriptionId;
+use crate::domain::push::{AuthSecret, DeviceKeys, MAX_DEVICES_PER_USER, P256dh, PushDevice};
+use crate::domain::push_endpoint::PushEndpoint;
+use crate::metrics::Metrics;
+use crate::push::{Outcome, PushContent, PushError};
+use crate::store::{NewPushSubscription, PushDeviceRef, StoreError, StoredPushTarget, Subscribed};
+
+/// What a browser subscribes with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PushKey {
+    /// The server's public key: an uncompressed point of the curve P-256, in base64url.
+    public_key: String,
+}
+
+/// The keys of a browser's subscription.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct SentKeys {
+    /// The browser's public key, in base64url without padding.
+    #[schemars(with = "String")]
+    p256dh: Option<String>,
+    /// The secret shared with the browser, in base64url without padding.
+    #[schemars(with = "String")]
+    auth: Option<String>,
+}
+
+request_body! {
+    /// What `PushSubscription.toJSON()` gives in a browser.
+    PushTerms {
+        /// Where the browser is reached: an https URL of at most 1,024 characters at a push
+        /// service that the server knows.
+        #[schemars(with = "String")]
+        endpoint: nullable String,
+        /// How to encrypt to it.
+        #[schemars(with = "SentKeys")]
+        keys: nullable SentKeys,
+    }
+}
+
+pub(super) async fn key(state: Data<ApiState>) -> Result<Found<PushKey>, Problem> {
+    Ok(Found(PushKey {
+        public_key: state.push.public_key().to_owned(),
+    }))
+}
+
+pub(super) async fn subscribe(
+    state: Data<ApiState>,
+    caller: Caller,
+    body: Body<PushTerms>,
+) -> Result<Created<PushDevice>, Problem> {
+    let (endpoint, keys) = checked(&state, body.parse()?)?;
+    let subscription = NewPushSubscription {
+        user_id: caller.id(),
+        session_id: caller.session_id,
+        endpoint,
+        keys,
+    };
+    match state.store.upsert_push_subscription(&subscription).await? {
+        Subscribed::Device(device) => Ok(Created(device)),
+        Subscribed::TooMany => Err(Problem::new(
+            Code::TooManyDevices,
+            format!("Remove one first; at most {MAX_DEVICES_PER_USER} are possible."),
+        )),
+        Subscribed::SessionEnded => Err(Problem::new(
+            Code::Unauthenticated,
+            "The session ended meanwhile. Sign in again.",
+        )),
+    }
+}
+
+/// Checks every field, so that one answer names all that is wrong, and then whether a message
+/// for the device can be made of them.
+fn checked(state: &ApiState, sent: PushTerms) -> Result<(PushEndpoint, DeviceKeys), Problem> {
+    let mut errors = Vec::new();
+    let (p256dh, auth) = sent
+        .keys
+        .map_or((None, None), |keys| (keys.p256dh, keys.auth));
+    let endpoint = field("/endpoint", sent.endpoint, &mut errors, |text| {
+        PushEndpoint::parse(text, state.push.rules())
+    });
+    let p256dh = field("/keys/p256dh", p256dh, &mut errors, P256dh::parse);
+    let auth = field("/keys/auth", auth, &mut errors, AuthSecret::parse);
+    let (Some(endpoint), Some(p256dh), Some(auth)) = (endpoint, p256dh, auth) else {
+        return Err(Problem::invalid(Code::InvalidBody, errors));
+    };
+    let keys = DeviceKeys { p256dh, auth };
+    match state.push.try_build(&endpoint, &keys) {
+        Ok(()) => Ok((endpoint, keys)),
+        Err(PushError::Endpoint) => Err(Problem::invalid_field(
+            "/endpoint",
+            "has characters that cannot be sent",
+        )),
+        // The form of both keys is right, so it is the point that is not on the curve.
+        Err(_) => Err(Problem::invalid_field(
+            "/keys/p256dh",
+            "must be a point of the curve P-256",
+        )),
+    }
+}
+
+fn field<T, E: std::fmt::Display>(
+    pointer: &str,
+    sent: Option<String>,
+    errors: &mut Vec<FieldError>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<T> {
+    let parsed = match sent {
+        None => Err("is required".to_owned()),
+        Some(text) => parse(&text).map_err(|refused| refused.to_string()),
+    };
+    parsed
+        .map_err(|detail| {
+            errors.push(FieldError {
+                pointer: pointer.to_owned(),
+                detail,
+            });
+        })
+        .ok()
+}
+
+pub(super) async fn list(
+    state: Data<ApiState>,
+    caller: Caller,
+) -> Result<Found<Vec<PushDevice>>, Problem> {
+    let devices = state
+        .store
+        .list_push_subscriptions(caller.id(), state.session_idle_days)
+        .await?;
+    Ok(Found(devices))
+}
+
+pub(super) async fn remove(
+    state: Data<ApiState>,
+    caller: Caller,
+    Path(subscription): Path<PushSubscriptionId>,
+) -> Result<Done, Problem> {
+    let device = device(&caller, subscription);
+    if state.store.delete_push_subscription(device).await? {
+        Ok(Done)
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+pub(super) async fn test(
+    state: Data<ApiState>,
+    caller: Caller,
+    Path(subscription): Path<PushSubscriptionId>,
+) -> Result<Accepted, Problem> {
+    state.refuse_while_stopping()?;
+    let device = device(&caller, subscription);
+    let target = state
+        .store
+        .find_push_target(device, state.session_idle_days)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let Some(place) = state.push.try_reserve() else {
+        Metrics::count(&state.metrics.overloads, "pushes");
+        return Err(Problem::retry(Code::Overloaded, "Try again in a moment."));
+    };
+    actix_web::rt::spawn(async move {
+        send_test(&state, device, &target).await;
+        drop(place);
+    });
+    Ok(Accepted)
+}
+
+fn device(caller: &Caller, subscription: PushSubscriptionId) -> PushDeviceRef {
+    PushDeviceRef {
+        user_id: caller.id(),
+        subscription_id: subscription,
+    }
+}
+
+/// Nobody waits for this: what became of it is read from the list of devices.
+async fn send_test(state: &ApiState, device: PushDeviceRef, target: &StoredPushTarget) {
+    let content = PushContent::test(&state.public_url);
+    let outcome = state
+        .push
+        .send(&target.endpoint, &target.keys, &content)
+        .await;
+    Metrics::count(&state.metrics.pushes, outcome.kind());
+    let subscription = device.subscription_id;
+    if outcome != Outcome::Delivered {
+        let outcome = outcome.kind();
+        tracing::info!(%subscription, outcome, "a test notification did not arrive");
+    }
+    if let Err(error) = record(state, device, target, outcome).await {
+        tracing::warn!(%subscription, %error, "the outcome of a test notification is not noted");
+    }
+}
+
+async fn record(
+    state: &ApiState,
+    device: PushDeviceRef,
+    target: &StoredPushTarget,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    if outcome == Outcome::Gone {
+        state
+            .store
+            .delete_gone_push_subscription(device, &target.keys)
+            .await
+    } else {
+        let taken = outcome == Outcome::Delivered;
+        state.store.note_push(device, taken).await
+    }
+}

@@ -1,0 +1,96 @@
+//! What is secret about pushes stays so: where a device is reached, what it decrypts with, and
+//! what this server signs with.
+
+use serde_json::Value;
+
+use crate::support::database::TestDatabase;
+use crate::support::fixtures::User;
+use crate::support::metrics::scrape;
+use crate::support::process::Launch;
+use crate::support::push_crypto::{base64url, sha256};
+use crate::support::push_device::Device;
+use crate::support::push_service::{Forced, PushService};
+
+/// What must not be told of a device and of who sends to it, in the forms in which it could be.
+fn secrets_of(device: &Device) -> Vec<String> {
+    let keys = &device.keys;
+    let bytes = format!("{:?}", keys.point());
+    vec![
+        device.token().to_owned(),
+        base64url(&sha256(device.endpoint.as_bytes())),
+        keys.p256dh(),
+        keys.auth(),
+        bytes.trim_matches(['[', ']']).to_owned(),
+    ]
+}
+
+#[tokio::test]
+async fn no_endpoint_key_or_signature_reaches_the_log() {
+    for format in ["text", "json"] {
+        let (database, service) = (TestDatabase::create().await, PushService::start().await);
+        let launch = Launch::new()
+            .set("CHATALOT_DATABASE__URL", database.url())
+            .set("CHATALOT_PUSH__ALLOW_LOOPBACK_HTTP", "true")
+            .set("CHATALOT_LOG__LEVEL", "trace")
+            .set("CHATALOT_LOG__FORMAT", format);
+        let (launch, metrics_port) = launch.with_metrics();
+        let mut process = launch.start().await;
+        let ada = User::register(&process.anonymous(), "ada").await;
+        let key = ada.push_public_key().await;
+        let mut device = service.device(&key);
+        let id = ada.subscribe_device(&device).await;
+        let mut secrets = secrets_of(&device);
+        ada.expect_test_push(&id).await;
+        let received = device.next_received().await;
+        let token = received.header("authorization").split(',').next().unwrap();
+        secrets.push(token.rsplit('.').next().unwrap().to_owned());
+        let failures = [
+            Forced::status(401),
+            Forced::with_headers(301, &[("location", &device.endpoint)]),
+            Forced::Answer {
+                status: 500,
+                headers: Vec::new(),
+                body: device.endpoint.clone().into_bytes(),
+            },
+            Forced::Drop,
+        ];
+        for failure in failures {
+            ada.wait_for_healthy(&id).await;
+            service.force_always(failure);
+            ada.expect_test_push(&id).await;
+            ada.wait_for_failing(&id).await;
+            service.recover();
+            ada.expect_test_push(&id).await;
+            device.next_push().await;
+        }
+        ada.wait_for_healthy(&id).await;
+        // What is refused is not told either, and neither is what is removed.
+        let refused = service.device(&key);
+        secrets.extend(secrets_of(&refused));
+        let mut body = refused.subscription();
+        body["endpoint"] = format!("https://evil.example/{}", refused.token()).into();
+        ada.subscribe_push(&body).await.expect_refused(422);
+        let mut body = refused.subscription();
+        body["keys"]["p256dh"] = format!("{}=", refused.keys.p256dh()).into();
+        let answer = ada.subscribe_push(&body).await.expect_refused(422);
+        assert!(!answer.text.contains(refused.token()), "{}", answer.text);
+        service.forget(&device);
+        ada.expect_test_push(&id).await;
+        ada.wait_for_devices("a removed device", <[Value]>::is_empty)
+            .await;
+        let client = database.connect().await;
+        let row = client.query_one("select private_key from vapid_keys", &[]);
+        secrets.push(row.await.unwrap().get(0));
+        let metrics = scrape(metrics_port).await;
+        process.sigterm();
+        assert!(process.wait().await.success(), "{}", process.stderr());
+        let log = process.stderr();
+        assert!(log.contains("a test notification did not arrive"), "{log}");
+        for secret in secrets {
+            assert!(secret.len() > 15, "too short to look for: {secret}");
+            let line = log.lines().find(|line| line.contains(&secret));
+            assert_eq!(line, None, "{secret} is in the log");
+            assert!(!metrics.contains(&secret), "{secret} is in the metrics");
+        }
+    }
+}

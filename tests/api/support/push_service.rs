@@ -1,0 +1,395 @@
+//! A push service of our own on a loopback port. It is stricter than the real ones: it verifies
+//! who sends (RFC 8292), decrypts what is sent (RFC 8291) and checks every header. A fault in a
+//! request fails the test at its end, if not before.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::push_crypto::{DeviceKeys, base64url, check_vapid, from_base64url, random};
+use super::push_device::Device;
+use super::socket::DEADLINE;
+
+/// The largest body that a push service takes.
+const LARGEST_BODY: usize = 4096;
+const URGENCIES: [&str; 4] = ["very-low", "low", "normal", "high"];
+
+/// What the service does in place of taking a push.
+#[derive(Clone, Debug)]
+pub(crate) enum Forced {
+    /// Answers so.
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
+    /// Never answers.
+    Hang,
+    /// Ends the connection without an answer.
+    Drop,
+    /// Answers with this status and a body that never ends.
+    Endless(u16),
+}
+
+impl Forced {
+    pub(crate) fn status(status: u16) -> Self {
+        Self::with_headers(status, &[])
+    }
+
+    pub(crate) fn with_headers(status: u16, headers: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self::Answer {
+            status,
+            headers: headers.iter().map(owned).collect(),
+            body: Vec::new(),
+        }
+    }
+}
+
+/// A request as it came in, and what was found in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) path: String,
+    /// By their names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// What the token of the application server claims.
+    pub(crate) claims: Value,
+    /// What the push says, once decrypted.
+    pub(crate) payload: Value,
+    /// What the service answered; `None` when it was told not to answer.
+    pub(crate) status: Option<u16>,
+    /// What is wrong with the request.
+    pub(crate) fault: Option<String>,
+}
+
+impl Received {
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers))
+    }
+}
+
+struct Registered {
+    keys: DeviceKeys,
+    application_server_key: Vec<u8>,
+    pushes: mpsc::UnboundedSender<Received>,
+}
+
+#[derive(Default)]
+struct State {
+    devices: HashMap<String, Registered>,
+    forced: VecDeque<Forced>,
+    /// Done with every push, after `forced` is used up.
+    always: Option<Forced>,
+    received: Vec<Received>,
+}
+
+pub(super) struct Shared {
+    origin: String,
+    state: Mutex<State>,
+    /// How many requests came in.
+    count: watch::Sender<usize>,
+    /// How many bytes each client was sent that left a service that hangs or never ends.
+    abandoned: watch::Sender<Vec<usize>>,
+}
+
+/// A running push service. It ends with this value, and fails the test if a request was wrong.
+pub(crate) struct PushService {
+    shared: Arc<Shared>,
+    listener: JoinHandle<()>,
+}
+
+impl Drop for PushService {
+    fn drop(&mut self) {
+        self.listener.abort();
+        if !std::thread::panicking() {
+            let requests = self.requests();
+            let faulty: Vec<_> = requests.iter().filter(|it| it.fault.is_some()).collect();
+            assert!(faulty.is_empty(), "the push service refused: {faulty:#?}");
+        }
+    }
+}
+
+impl PushService {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let shared = Arc::new(Shared {
+            origin: format!("http://{}", listener.local_addr().unwrap()),
+            state: Mutex::default(),
+            count: watch::channel(0).0,
+            abandoned: watch::channel(Vec::new()).0,
+        });
+        let accepting = Arc::clone(&shared);
+        let accept = async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let shared = Arc::clone(&accepting);
+                // A client that goes away meanwhile is no failure of the service.
+                tokio::spawn(async move { drop(serve(stream, &shared).await) });
+            }
+        };
+        Self {
+            shared,
+            listener: tokio::spawn(accept),
+        }
+    }
+
+    /// Where the service is, with its port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.shared.origin
+    }
+
+    /// A device that subscribed to pushes from whoever has the key `public_key`.
+    pub(crate) fn device(&self, public_key: &str) -> Device {
+        let token = base64url(&random::<24>());
+        self.device_at(&token, public_key)
+    }
+
+    /// The device that has `token`, with new keys, as after it subscribed again.
+    pub(crate) fn device_at(&self, token: &str, public_key: &str) -> Device {
+        let keys = DeviceKeys::new();
+        let (pushes, incoming) = mpsc::unbounded_channel();
+        let registered = Registered {
+            keys: keys.clone(),
+            application_server_key: from_base64url(public_key).unwrap(),
+            pushes,
+        };
+        let mut state = self.shared.state.lock();
+        state.devices.insert(token.to_owned(), registered);
+        let endpoint = format!("{}/push/{token}", self.origin());
+        Device::new(endpoint, keys, incoming)
+    }
+
+    /// Ends the subscription of `device`, which is answered 410 from now on.
+    pub(crate) fn forget(&self, device: &Device) {
+        self.shared.state.lock().devices.remove(device.token());
+    }
+
+    /// Does `forced` with the next so many pushes.
+    pub(crate) fn force(&self, times: usize, forced: &Forced) {
+        let repeated = std::iter::repeat_n(forced.clone(), times);
+        self.shared.state.lock().forced.extend(repeated);
+    }
+
+    /// Does `forced` with every push until told otherwise.
+    pub(crate) fn force_always(&self, forced: Forced) {
+        self.shared.state.lock().always = Some(forced);
+    }
+
+    /// Takes pushes as usual again.
+    pub(crate) fn recover(&self) {
+        let mut state = self.shared.state.lock();
+        state.forced.clear();
+        state.always = None;
+    }
+
+    /// Everything that came in so far.
+    pub(crate) fn requests(&self) -> Vec<Received> {
+        self.shared.state.lock().received.clone()
+    }
+
+    /// Waits until so many requests came in, and gives them all.
+    pub(crate) async fn wait_for_requests(&self, count: usize) -> Vec<Received> {
+        let mut counted = self.shared.count.subscribe();
+        let enough = timeout(DEADLINE, counted.wait_for(|found| *found >= count)).await;
+        let requests = self.requests();
+        assert!(
+            enough.is_ok(),
+            "{count} requests in time, but: {requests:#?}"
+        );
+        requests
+    }
+
+    /// Waits until so many clients gave up a request that hangs or an answer that never ends;
+    /// tells how much of an answer the last one was sent.
+    pub(crate) async fn wait_for_abandoned(&self, count: usize) -> usize {
+        let mut sent = self.shared.abandoned.subscribe();
+        let enough = timeout(DEADLINE, sent.wait_for(|all| all.len() >= count)).await;
+        let all = enough.expect("the client should give up in time");
+        all.unwrap().last().copied().unwrap_or_default()
+    }
+}
+
+struct Request {
+    method: String,
+    path: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+/// Reads one request of HTTP/1.1; `None` at the end of the connection.
+async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(None);
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut first = lines.first().map_or("", String::as_str).split(' ');
+    let method = first.next().unwrap_or_default().to_owned();
+    let path = first.next().unwrap_or_default().to_owned();
+    let named = lines.iter().skip(1).filter_map(|line| line.split_once(':'));
+    let headers: BTreeMap<String, String> = named
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length = headers.get("content-length");
+    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(Request {
+        method,
+        path,
+        headers,
+        body,
+    }))
+}
+
+async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read_request(&mut stream).await? {
+        match shared.take(&request) {
+            Forced::Answer {
+                status,
+                headers,
+                body,
+            } => {
+                let mut head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());
+                for (name, value) in headers {
+                    head.push_str(&format!("{name}: {value}\r\n"));
+                }
+                head.push_str("\r\n");
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(&body).await?;
+            }
+            Forced::Drop => return Ok(()),
+            Forced::Hang => {
+                // What comes next is the end of a client that waited long enough.
+                let mut byte = [0];
+                let _ = stream.read(&mut byte).await;
+                shared.abandoned.send_modify(|all| all.push(0));
+                return Ok(());
+            }
+            Forced::Endless(status) => {
+                let length = 1_u64 << 40;
+                let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await?;
+                let part = vec![b'x'; 64 * 1024];
+                let mut sent = 0;
+                while stream.write_all(&part).await.is_ok() {
+                    sent += part.len();
+                }
+                shared.abandoned.send_modify(|all| all.push(sent));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Judges `request`, records it and tells how to answer it.
+    fn take(&self, request: &Request) -> Forced {
+        let mut state = self.state.lock();
+        let token = request.path.strip_prefix("/push/").unwrap_or_default();
+        let mut received = Received {
+            path: request.path.clone(),
+            headers: request.headers.clone(),
+            claims: Value::Null,
+            payload: Value::Null,
+            status: None,
+            fault: None,
+        };
+        let device = state.devices.get(token);
+        let mut answer = match device {
+            // No device that was never there is asked for in a test.
+            None => Forced::status(410),
+            Some(device) => match check(request, device, &self.origin, &mut received) {
+                Ok(()) => {
+                    let id = base64url(&random::<12>());
+                    let location = format!("{}/message/{id}", self.origin);
+                    Forced::with_headers(201, &[("location", &location)])
+                }
+                Err((status, fault)) => {
+                    received.fault = Some(fault);
+                    Forced::status(status)
+                }
+            },
+        };
+        let device = device.map(|device| device.pushes.clone());
+        let always = state.always.clone();
+        if let Some(forced) = state.forced.pop_front().or(always) {
+            answer = forced;
+        }
+        received.status = match &answer {
+            Forced::Answer { status, .. } | Forced::Endless(status) => Some(*status),
+            Forced::Hang | Forced::Drop => None,
+        };
+        let taken = received
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
+        if let Some(device) = device
+            && (taken || received.fault.is_some())
+        {
+            // A device that is gone in the test may still be pushed to.
+            let _ = device.send(received.clone());
+        }
+        state.received.push(received);
+        self.count.send_replace(state.received.len());
+        answer
+    }
+}
+
+/// Everything that a push service may check; what is found goes into `received`.
+fn check(
+    request: &Request,
+    device: &Registered,
+    origin: &str,
+    received: &mut Received,
+) -> Result<(), (u16, String)> {
+    let header = |name: &str| request.headers.get(name).map(String::as_str);
+    if request.method != "POST" {
+        return Err((405, format!("the method is {}", request.method)));
+    }
+    let Some(authorization) = header("authorization") else {
+        return Err((401, "no Authorization".to_owned()));
+    };
+    let claims = check_vapid(authorization, &device.application_server_key, origin);
+    received.claims = claims.map_err(|fault| (403, fault))?;
+    let ttl = header("ttl").unwrap_or_default();
+    if ttl.is_empty() || !ttl.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err((400, format!("the TTL is {ttl:?}")));
+    }
+    if header("urgency").is_some_and(|urgency| !URGENCIES.contains(&urgency)) {
+        return Err((400, format!("the urgency is {:?}", header("urgency"))));
+    }
+    let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if let Some(topic) = header("topic")
+        && (topic.is_empty() || topic.len() > 32 || !topic.bytes().all(in_alphabet))
+    {
+        return Err((400, format!("the topic is {topic:?}")));
+    }
+    if header("content-encoding") != Some("aes128gcm") {
+        let encoding = header("content-encoding");
+        return Err((400, format!("the content encoding is {encoding:?}")));
+    }
+    if header("content-length").is_none() || request.body.len() > LARGEST_BODY {
+        return Err((413, format!("a body of {} bytes", request.body.len())));
+    }
+    let plain = device.keys.decrypt(&request.body);
+    let plain = plain.map_err(|fault| (400, fault))?;
+    let payload = serde_json::from_slice(&plain);
+    received.payload = payload.map_err(|error| (400, format!("not JSON: {error}")))?;
+    Ok(())
+}
