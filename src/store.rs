@@ -3,7 +3,7 @@
 //!
 //! One file an entity. Every statement stands in a file of its own under `sql/queries` and is
 //! prepared once a connection. Whatever changes a channel's members, webhooks or existence
-//! holds the channel's row lock while it does ([`fence`]).
+//! holds the channel's row lock while it does: see `fence`.
 
 mod channel_members;
 mod channels;

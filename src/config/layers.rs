@@ -281,6 +281,31 @@ mod tests {
             ),
             ("CHATALOT_TRUSTED_PROXIES", "proxy", "trusted_proxies"),
             ("CHATALOT_METRICS__LISTEN", "9090", "metrics.listen must be"),
+            (
+                "CHATALOT_PUSH__SUBJECT",
+                "admin@localhost",
+                "push.subject must be",
+            ),
+            (
+                "CHATALOT_PUSH__SUBJECT",
+                "http://localhost",
+                "push.subject must be",
+            ),
+            (
+                "CHATALOT_PUSH__ALLOWED_HOSTS",
+                "ok.example,*evil.example",
+                "'*evil.example'",
+            ),
+            (
+                "CHATALOT_PUSH__ALLOWED_HOSTS",
+                "https://push.example",
+                "push.allowed_hosts",
+            ),
+            (
+                "CHATALOT_PUSH__ALLOWED_HOSTS",
+                "10.0.0.1:443",
+                "push.allowed_hosts",
+            ),
         ] {
             let message = refusal(&[(name, value)]);
             assert!(message.contains(expected), "{name}={value}: {message}");
@@ -319,6 +344,27 @@ mod tests {
                 .to_string()
                 .contains("not valid TOML")
         );
+    }
+
+    #[test]
+    fn loopback_pushes_are_refused_with_an_https_public_url() {
+        let loopback = ("CHATALOT_PUSH__ALLOW_LOOPBACK_HTTP", "true");
+        assert!(from_env(&[loopback]).is_ok());
+        let https = ("CHATALOT_PUBLIC_URL", "HTTPS://chat.example.com");
+        let message = refusal(&[loopback, https]);
+        assert!(message.contains("push.allow_loopback_http"), "{message}");
+    }
+
+    #[test]
+    fn a_private_key_is_32_bytes_and_never_shown() {
+        let set = |key| from_env(&[("CHATALOT_PUSH__VAPID_PRIVATE_KEY", key)]);
+        let key = "A".repeat(43);
+        assert!(!format!("{:?}", set(&key).unwrap()).contains(&key));
+        for wrong in ["AAAA", &"A".repeat(44), "hunter2"] {
+            let message = set(wrong).unwrap_err().to_string();
+            assert!(message.contains("push.vapid_private_key"), "{message}");
+            assert!(!message.contains(wrong), "{message}");
+        }
     }
 
     #[test]
