@@ -116,7 +116,7 @@ impl PushContent {
         }
     }
 
-    /// The JSON, in at most [`MAX_PAYLOAD`] bytes.
+    /// The JSON, in at most `MAX_PAYLOAD` bytes.
     fn payload(&self) -> Result<Vec<u8>, PushError> {
         match self {
             Self::Alert { notification, url } => alert_payload(notification, url),
