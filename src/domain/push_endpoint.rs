@@ -160,7 +160,8 @@ fn check_public(url: &Url, rules: &EndpointRules) -> Result<(), EndpointRefused>
     let Some(Host::Domain(host)) = url.host() else {
         return Err(EndpointRefused::HostForm);
     };
-    if host.ends_with('.') || !host.contains('.') {
+    // An empty label: a dot at the beginning or the end, or two in a row.
+    if host.split('.').any(str::is_empty) || !host.contains('.') {
         return Err(EndpointRefused::HostForm);
     }
     if url.port().is_some() {

@@ -2,7 +2,8 @@
 
 use actix_web::web::Data;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::answer::{Accepted, Created, Done, Found};
 use super::extract::{Body, Caller, Path, request_body};
@@ -11,6 +12,7 @@ use super::state::ApiState;
 use crate::domain::ids::PushSubscriptionId;
 use crate::domain::push::{AuthSecret, DeviceKeys, MAX_DEVICES_PER_USER, P256dh, PushDevice};
 use crate::domain::push_endpoint::PushEndpoint;
+use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 use crate::push::{Outcome, PushContent, PushError};
 use crate::store::{NewPushSubscription, PushDeviceRef, StoreError, StoredPushTarget, Subscribed};
@@ -22,15 +24,17 @@ pub(super) struct PushKey {
     public_key: String,
 }
 
-/// The keys of a browser's subscription.
-#[derive(Deserialize, JsonSchema)]
-pub(super) struct SentKeys {
+/// The keys of a browser's subscription, as the documentation shows them.
+#[derive(JsonSchema)]
+#[expect(
+    dead_code,
+    reason = "read field by field, so that one answer names all that is wrong"
+)]
+struct SentKeys {
     /// The browser's public key, in base64url without padding.
-    #[schemars(with = "String")]
-    p256dh: Option<String>,
+    p256dh: String,
     /// The secret shared with the browser, in base64url without padding.
-    #[schemars(with = "String")]
-    auth: Option<String>,
+    auth: String,
 }
 
 request_body! {
@@ -39,10 +43,10 @@ request_body! {
         /// Where the browser is reached: an https URL of at most 1,024 characters at a push
         /// service that the server knows.
         #[schemars(with = "String")]
-        endpoint: nullable String,
+        endpoint: nullable Value,
         /// How to encrypt to it.
         #[schemars(with = "SentKeys")]
-        keys: nullable SentKeys,
+        keys: nullable Value,
     }
 }
 
@@ -64,7 +68,12 @@ pub(super) async fn subscribe(
         endpoint,
         keys,
     };
-    match state.store.upsert_push_subscription(&subscription).await? {
+    let idle_days = state.session_idle_days;
+    match state
+        .store
+        .upsert_push_subscription(&subscription, idle_days)
+        .await?
+    {
         Subscribed::Device(device) => Ok(Created(device)),
         Subscribed::TooMany => Err(Problem::new(
             Code::TooManyDevices,
@@ -81,14 +90,25 @@ pub(super) async fn subscribe(
 /// for the device can be made of them.
 fn checked(state: &ApiState, sent: PushTerms) -> Result<(PushEndpoint, DeviceKeys), Problem> {
     let mut errors = Vec::new();
-    let (p256dh, auth) = sent
-        .keys
-        .map_or((None, None), |keys| (keys.p256dh, keys.auth));
+    let mut keys = match sent.keys {
+        Some(Value::Object(keys)) => Some(keys),
+        None => Some(Map::new()),
+        Some(_) => {
+            let detail = "must be an object with p256dh and auth".to_owned();
+            errors.push(FieldError {
+                pointer: "/keys".to_owned(),
+                detail,
+            });
+            None
+        }
+    };
+    let mut key = |name| keys.as_mut().map(|keys| keys.remove(name));
+    let (p256dh, auth) = (key("p256dh"), key("auth"));
     let endpoint = field("/endpoint", sent.endpoint, &mut errors, |text| {
         PushEndpoint::parse(text, state.push.rules())
     });
-    let p256dh = field("/keys/p256dh", p256dh, &mut errors, P256dh::parse);
-    let auth = field("/keys/auth", auth, &mut errors, AuthSecret::parse);
+    let p256dh = p256dh.and_then(|sent| field("/keys/p256dh", sent, &mut errors, P256dh::parse));
+    let auth = auth.and_then(|sent| field("/keys/auth", sent, &mut errors, AuthSecret::parse));
     let (Some(endpoint), Some(p256dh), Some(auth)) = (endpoint, p256dh, auth) else {
         return Err(Problem::invalid(Code::InvalidBody, errors));
     };
@@ -109,13 +129,14 @@ fn checked(state: &ApiState, sent: PushTerms) -> Result<(PushEndpoint, DeviceKey
 
 fn field<T, E: std::fmt::Display>(
     pointer: &str,
-    sent: Option<String>,
+    sent: Option<Value>,
     errors: &mut Vec<FieldError>,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Option<T> {
     let parsed = match sent {
         None => Err("is required".to_owned()),
-        Some(text) => parse(&text).map_err(|refused| refused.to_string()),
+        Some(Value::String(text)) => parse(&text).map_err(|refused| refused.to_string()),
+        Some(_) => Err("must be a string".to_owned()),
     };
     parsed
         .map_err(|detail| {
@@ -184,6 +205,7 @@ fn device(caller: &Caller, subscription: PushSubscriptionId) -> PushDeviceRef {
 /// Nobody waits for this: what became of it is read from the list of devices.
 async fn send_test(state: &ApiState, device: PushDeviceRef, target: &StoredPushTarget) {
     let content = PushContent::test(&state.public_url);
+    let sent_at = Timestamp::now();
     let outcome = state
         .push
         .send(&target.endpoint, &target.keys, &content)
@@ -194,7 +216,7 @@ async fn send_test(state: &ApiState, device: PushDeviceRef, target: &StoredPushT
         let outcome = outcome.kind();
         tracing::info!(%subscription, outcome, "a test notification did not arrive");
     }
-    if let Err(error) = record(state, device, target, outcome).await {
+    if let Err(error) = record(state, device, target, sent_at, outcome).await {
         tracing::warn!(%subscription, %error, "the outcome of a test notification is not noted");
     }
 }
@@ -203,15 +225,17 @@ async fn record(
     state: &ApiState,
     device: PushDeviceRef,
     target: &StoredPushTarget,
+    sent_at: Timestamp,
     outcome: Outcome,
 ) -> Result<(), StoreError> {
-    if outcome == Outcome::Gone {
-        state
-            .store
-            .delete_gone_push_subscription(device, &target.keys)
-            .await
-    } else {
-        let taken = outcome == Outcome::Delivered;
-        state.store.note_push(device, taken).await
+    match outcome {
+        Outcome::Gone => {
+            state
+                .store
+                .delete_gone_push_subscription(device, &target.keys)
+                .await
+        }
+        Outcome::Delivered => state.store.note_push_success(device).await,
+        _ => state.store.note_push_failure(device, sent_at).await,
     }
 }

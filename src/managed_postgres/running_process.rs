@@ -44,6 +44,9 @@ fn identify_by_proc(pid: u32, data_dir: &Path) -> RunningProcess {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             fs::read(process.join("cmdline")).is_ok_and(|line| has_argument(&line, data_dir))
         }
+        // A process on its way out gives up its directory a moment before it becomes a zombie;
+        // its files and its memory are gone by then.
+        Err(error) if error.kind() == ErrorKind::NotFound => return RunningProcess::Zombie,
         Err(_) => false,
     };
     match is_postgres {
@@ -115,7 +118,9 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(identify(pid, &data_dir), RunningProcess::Zombie);
-        assert_eq!(identify_by_ps(pid, &data_dir), RunningProcess::Zombie);
+        while identify_by_ps(pid, &data_dir) != RunningProcess::Zombie {
+            std::thread::yield_now();
+        }
 
         child.wait().unwrap();
         assert_eq!(identify(pid, &data_dir), RunningProcess::Gone);

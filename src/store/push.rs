@@ -7,6 +7,7 @@ use super::{Store, StoreError, days, fence};
 use crate::domain::ids::{PushSubscriptionId, SessionId, UserId};
 use crate::domain::push::{AuthSecret, DeviceKeys, MAX_DEVICES_PER_USER, P256dh, PushDevice};
 use crate::domain::push_endpoint::PushEndpoint;
+use crate::domain::time::Timestamp;
 
 const INSERT_KEY: &str = include_str!("../../sql/queries/vapid_keys/insert.sql");
 const FIND_KEY: &str = include_str!("../../sql/queries/vapid_keys/find.sql");
@@ -95,6 +96,7 @@ impl Store {
     pub async fn upsert_push_subscription(
         &self,
         subscription: &NewPushSubscription,
+        idle_days: u32,
     ) -> Result<Subscribed, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
@@ -111,7 +113,7 @@ impl Store {
         let statement = transaction.prepare_cached(COUNT_OTHERS).await?;
         let hash = subscription.endpoint.hash();
         let others: i64 = transaction
-            .query_one(&statement, &[&user, &hash])
+            .query_one(&statement, &[&user, &hash, &days(idle_days)])
             .await?
             .try_get("count")?;
         if others >= MAX_DEVICES_PER_USER {
@@ -180,14 +182,29 @@ impl Store {
         Ok(())
     }
 
-    /// Notes whether a device could be reached.
+    /// Notes that a device was reached.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn note_push(&self, device: PushDeviceRef, taken: bool) -> Result<(), StoreError> {
-        let statement = if taken { NOTE_SUCCESS } else { NOTE_FAILURE };
-        let parameters: [super::Parameter<'_>; 2] = [&device.user_id, &device.subscription_id];
-        self.execute(statement, &parameters).await?;
+    pub async fn note_push_success(&self, device: PushDeviceRef) -> Result<(), StoreError> {
+        self.execute(NOTE_SUCCESS, &[&device.user_id, &device.subscription_id])
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a push sent at `sent_at` did not reach its device. One that was sent later
+    /// and arrived counts for more, whichever is noted first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_push_failure(
+        &self,
+        device: PushDeviceRef,
+        sent_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let parameters: [super::Parameter<'_>; 3] =
+            [&device.user_id, &device.subscription_id, &sent_at];
+        self.execute(NOTE_FAILURE, &parameters).await?;
         Ok(())
     }
 }
