@@ -11,6 +11,7 @@ use crate::support::database::TestDatabase;
 use crate::support::fixtures::{Community, Webhook};
 use crate::support::follower::Follower;
 use crate::support::load::{Load, Record, audit, client, post, try_post};
+use crate::support::metrics::wait_for_gauge;
 use crate::support::process::{Launch, ServerProcess};
 use crate::support::socket::DEADLINE;
 
@@ -23,11 +24,13 @@ struct Stopping {
     community: Community,
     webhook: Webhook,
     database: TestDatabase,
+    metrics: u16,
 }
 
 async fn running() -> Stopping {
     let database = TestDatabase::create().await;
     let launch = Launch::new().set("CHATALOT_DATABASE__URL", database.url());
+    let (launch, metrics) = launch.with_metrics();
     let server = launch.start().await;
     let community = server.community().await;
     let webhook = community.webhook(&community.general).await;
@@ -37,6 +40,7 @@ async fn running() -> Stopping {
         community,
         webhook,
         database,
+        metrics,
     }
 }
 
@@ -91,6 +95,7 @@ async fn posts_under_way_are_finished_and_new_ones_refused() {
         })
         .collect();
     wait_until_blocked(&it.database).await;
+    wait_for_gauge(it.metrics, "posts_pending", 5.0).await;
     let start = Instant::now();
     it.server.sigterm();
     it.wait_for_readiness_503().await;
