@@ -76,7 +76,13 @@ impl Holder {
         let report = place.path().join("report");
         // Nobody but its owner may be able to pass to where the test was built.
         let program = place.path().join("holder");
-        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        // Copied by another process: one that a test forks while this one holds the copy open
+        // for writing would keep it open, and then it cannot be run ("text file busy").
+        let copied = Command::new("cp")
+            .arg(std::env::current_exe().unwrap())
+            .arg(&program)
+            .status();
+        assert!(copied.unwrap().success());
         let mut command = Command::new(program);
         command
             .args(["--exact", "support::hold_a_private_postgres", "--ignored"])
