@@ -248,8 +248,8 @@ impl ChannelDirectory {
         self.forget_if_unused(channel);
     }
 
-    /// Throws away what an actor that ended leaves, if nobody watches.
-    pub fn forget_if_unused(&self, channel: ChannelId) {
+    /// Throws away the entry of a channel that nobody watches, unless its actor runs.
+    fn forget_if_unused(&self, channel: ChannelId) {
         self.entries
             .remove_if(&channel, |_, entry| entry.is_unused());
     }

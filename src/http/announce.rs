@@ -10,6 +10,9 @@ use crate::store::{Redeemed, StoreError};
 /// budget of a healthy socket; beyond them the frame about the channel says enough.
 const IDS_PER_FRAME: usize = 500;
 const FRAMES: usize = 3;
+/// Channels that somebody is told singly that they are out of. Who leaves more of them at once
+/// has left the community, and is told that too; the frames of all would not fit the budget.
+const REMOVALS_TOLD: usize = 300;
 
 impl ApiState {
     /// Tells the members of a community who are online that its name, members or roles changed.
@@ -81,18 +84,21 @@ impl ApiState {
         );
     }
 
-    /// Somebody is not in a channel any more: ends their subscriptions first, then tells them
-    /// and those who watch it.
-    pub(super) fn announce_left(&self, channel: ChannelId, user: UserId) {
-        self.channels.drop_user(channel, user);
-        self.sessions.push_to_user(
-            user,
-            &ServerFrame::ChannelRemoved {
-                channel_id: channel,
-            }
-            .encode(),
-        );
-        self.channels.announce_change(channel);
+    /// Somebody is not in some channels any more: ends all their subscriptions first, then
+    /// tells them and those who watch the channels.
+    pub(super) fn announce_left(&self, channels: &[ChannelId], user: UserId) {
+        for channel in channels {
+            self.channels.drop_user(*channel, user);
+        }
+        for channel in channels.iter().take(REMOVALS_TOLD) {
+            let frame = ServerFrame::ChannelRemoved {
+                channel_id: *channel,
+            };
+            self.sessions.push_to_user(user, &frame.encode());
+        }
+        for channel in channels {
+            self.channels.announce_change(*channel);
+        }
     }
 
     /// Tells a user's devices what was read.

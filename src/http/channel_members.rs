@@ -64,7 +64,7 @@ pub(super) async fn remove(
     // After an error it may have happened all the same: better a subscription too few, which
     // the client takes up again, than one too many.
     if !matches!(removed, Ok(false)) {
-        state.announce_left(channel, user);
+        state.announce_left(&[channel], user);
     }
     if removed? {
         Ok(Done)

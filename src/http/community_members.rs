@@ -60,9 +60,7 @@ pub(super) async fn remove(
         // sockets begin anew and are checked again.
         state.sessions.end_user(user, Close::ServerError);
     }
-    for channel in removal??.channels {
-        state.announce_left(channel, user);
-    }
+    state.announce_left(&removal??.channels, user);
     state.announce_membership_to(community, user);
     state.announce_membership(community).await;
     Ok(Done)

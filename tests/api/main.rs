@@ -21,6 +21,7 @@ mod database_outage;
 mod guessing;
 mod housekeeping;
 mod invites;
+mod large_removals;
 mod mentions;
 mod messages;
 mod notifications;
