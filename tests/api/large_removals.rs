@@ -13,7 +13,8 @@ insert into channel_members (channel_id, user_id) select id, $2::text::uuid from
 
 #[tokio::test]
 async fn somebody_kicked_out_of_hundreds_of_channels_keeps_the_socket() {
-    let server = TestServer::start().await;
+    // One thread: the socket takes nothing while the handler that kicks is running.
+    let server = TestServer::with(|settings| settings.workers = 1).await;
     let (community, webhook) = server.channel_with_webhook().await;
     let ann = community.member("ann").await;
     let mut socket = ann.socket().await;
