@@ -16,6 +16,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod push_crypto;
 pub(crate) mod push_device;
+mod push_request;
 pub(crate) mod push_service;
 pub(crate) mod raw;
 pub(crate) mod raw_socket;
