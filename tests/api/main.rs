@@ -31,6 +31,7 @@ mod overload;
 mod posting;
 mod problems;
 mod property;
+mod push_acknowledged;
 mod push_alerts;
 mod push_endpoints;
 mod push_secrets;
