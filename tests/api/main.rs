@@ -37,6 +37,7 @@ mod push_endpoints;
 mod push_secrets;
 mod push_subscriptions;
 mod push_test_notification;
+mod push_withdrawn;
 mod rates;
 mod same_origin;
 mod sessions;
