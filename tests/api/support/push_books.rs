@@ -12,8 +12,8 @@ use tokio_postgres::{Client, Row};
 use super::database::TestDatabase;
 use super::socket::DEADLINE;
 
-/// Seconds to the second attempt: about five, less what passed until it is looked at.
-pub(crate) const FIRST_RETRY: Range<f64> = 1.0..6.1;
+/// Seconds from the first attempt to the second: about five after the answer is noted.
+pub(crate) const FIRST_RETRY: Range<f64> = 4.0..9.0;
 
 /// What becomes of one alert on one device.
 #[derive(Clone, Debug)]
@@ -35,10 +35,10 @@ impl Delivery {
         }
     }
 
-    /// How many seconds are left until the next attempt.
-    fn left(&self) -> f64 {
+    /// How many seconds after `since` it is tried again.
+    fn wait_after(&self, since: DateTime<Utc>) -> f64 {
         let at = self.next_attempt_at.expect("a next attempt");
-        (at - Utc::now()).as_seconds_f64()
+        (at - since).as_seconds_f64()
     }
 }
 
@@ -90,24 +90,28 @@ impl PushBooks {
         ended
     }
 
-    /// Waits until so many attempts failed, and the next follows in so many seconds.
+    /// Waits until the last of so many attempts is known to have failed, which was made at
+    /// `since`; the next one follows after so many seconds.
     pub(crate) async fn wait_for_retry(
         &self,
-        alert: &str,
-        device: &str,
+        (alert, device): (&str, &str),
         attempts: i64,
+        since: DateTime<Utc>,
         seconds: &Range<f64>,
-    ) -> Delivery {
-        let what = format!("attempt {attempts} of {alert} should be tried again in {seconds:?} s");
-        let settled = |it: &&Delivery| {
-            it.state == "pending" && it.attempts == attempts && seconds.contains(&it.left())
+    ) {
+        let what = format!("after attempt {attempts} of {alert} the next in {seconds:?} s");
+        // While an attempt is under way, its time is when it is given up: 30 seconds.
+        let settled = |it: &Delivery| {
+            let wait = it.wait_after(since);
+            it.state == "pending" && it.attempts == attempts && seconds.contains(&wait)
         };
         self.until(&what, DEADLINE, async || {
             let all = self.deliveries(alert).await;
-            let found = all.get(device).filter(settled).cloned();
-            found.ok_or_else(|| format!("{all:#?}"))
+            let reached = all.get(device).is_some_and(settled);
+            let seen = || format!("{all:#?}, tried at {since}");
+            reached.then_some(()).ok_or_else(seen)
         })
-        .await
+        .await;
     }
 
     /// The state of an alert; with the reason if it failed.

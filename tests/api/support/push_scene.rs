@@ -1,6 +1,8 @@
 //! Where alerts are pushed: a server, a push service, a channel with a webhook, and bob, a
 //! member who has a device and no socket open.
 
+use std::ops::Range;
+
 use chatalot::config::Settings;
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use super::fixtures::{Community, User, Webhook};
 use super::history::id_of;
 use super::push_books::{FIRST_RETRY, PushBooks};
 use super::push_device::Device;
-use super::push_service::{Forced, PushService};
+use super::push_service::{Forced, PushService, Received};
 use super::server::TestServer;
 
 /// So long that what was pushed was pushed at once.
@@ -87,14 +89,22 @@ impl<S> PushScene<S> {
         ended.await;
     }
 
+    /// Waits until the last of so many attempts is known to have failed; the next one follows
+    /// after so many seconds.
+    pub(crate) async fn wait_for_retry(&self, alert: &str, attempts: i64, seconds: &Range<f64>) {
+        let number = usize::try_from(attempts).unwrap();
+        let last = self.service.wait_for_attempt(&self.device, alert, number);
+        let since = last.await.at;
+        let it = (alert, self.device_id.as_str());
+        let retry = self.books.wait_for_retry(it, attempts, since, seconds);
+        retry.await;
+    }
+
     /// Mentions bob while his push service is busy. The second attempt is left for later.
     pub(crate) async fn mention_in_vain(&self) -> String {
         self.service.force(1, &Forced::status(503));
         let alert = self.mention("first attempt").await;
-        let retry = self
-            .books
-            .wait_for_retry(&alert, &self.device_id, 1, &FIRST_RETRY);
-        retry.await;
+        self.wait_for_retry(&alert, 1, &FIRST_RETRY).await;
         self.books.put_off().await;
         alert
     }
@@ -106,6 +116,23 @@ impl PushService {
         let device = self.device(&user.push_public_key().await);
         let id = user.subscribe_device(&device).await;
         (device, id)
+    }
+
+    /// Waits until `alert` was sent to `device` so many times, and gives the last of them.
+    pub(crate) async fn wait_for_attempt(
+        &self,
+        device: &Device,
+        alert: &str,
+        number: usize,
+    ) -> Received {
+        let mut requests = self.requests();
+        let is_it = |it: &&Received| it.payload["id"] == alert && it.path.ends_with(device.token());
+        loop {
+            if let Some(found) = requests.iter().filter(is_it).nth(number - 1) {
+                return found.clone();
+            }
+            requests = self.wait_for_requests(requests.len() + 1).await;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -55,6 +56,7 @@ impl Forced {
 /// A request as it came in, and what was found in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
+    pub(crate) at: DateTime<Utc>,
     pub(crate) path: String,
     /// By their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -313,6 +315,7 @@ impl Shared {
         let mut state = self.state.lock();
         let token = request.path.strip_prefix("/push/").unwrap_or_default();
         let mut received = Received {
+            at: Utc::now(),
             path: request.path.clone(),
             headers: request.headers.clone(),
             claims: Value::Null,
