@@ -33,6 +33,7 @@ mod problems;
 mod property;
 mod push_acknowledged;
 mod push_alerts;
+mod push_answers;
 mod push_endpoints;
 mod push_secrets;
 mod push_subscriptions;
