@@ -35,6 +35,7 @@ mod push_acknowledged;
 mod push_alerts;
 mod push_answers;
 mod push_endpoints;
+mod push_retries;
 mod push_secrets;
 mod push_subscriptions;
 mod push_test_notification;
