@@ -20,6 +20,7 @@ mod messages;
 mod migrations;
 mod notifications;
 mod push;
+mod push_deliveries;
 mod rows;
 mod sessions;
 mod sql_types;
@@ -45,6 +46,7 @@ pub use messages::{MessagePage, PageRequest};
 pub use migrations::{MigrateError, migrate};
 pub use notifications::{Acknowledgement, InboxPage, ReadUpTo};
 pub use push::{NewPushSubscription, PushDeviceRef, StoredPushTarget, Subscribed};
+pub use push_deliveries::{ClaimedPush, DevicesTold, PushRoom, PushSettlement};
 pub use sessions::{Caller, NewSession};
 pub use users::{Credentials, Registered};
 pub use webhooks::{NewWebhook, WebhookChange, WebhookTarget};
@@ -147,6 +149,20 @@ impl Store {
                 Err(StoreError::Unavailable(Box::new(elapsed)))
             }
         }
+    }
+
+    /// Runs the statements of a transaction; as with one statement, a connection that nothing
+    /// is heard of is thrown away.
+    async fn patiently<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection().await?;
+        let result = timeout(self.patience, work(&mut connection)).await;
+        result.unwrap_or_else(|elapsed| {
+            drop(Object::take(connection));
+            Err(StoreError::Unavailable(Box::new(elapsed)))
+        })
     }
 }
 
