@@ -122,7 +122,7 @@ impl App {
             Arc::clone(&metrics),
         );
         let public_url = settings.public_url(port);
-        let pushes = start_pushes(settings, &store, &push, &metrics, &public_url);
+        let pushes = start_pushes(settings, database.url(), &push, &metrics, &public_url)?;
         let channels = start_channels(settings, &ledgers, &sessions, &pushes, &arbiters, &metrics);
         let socket = session_context(settings, &store, &sessions, &channels, &arbiters, &metrics);
         let watch = DatabaseWatch::answering();

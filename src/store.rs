@@ -80,6 +80,23 @@ impl Store {
         })
     }
 
+    /// Opens two connections for work on many rows at once, so that it neither waits for the
+    /// rest of the server nor keeps it waiting.
+    ///
+    /// # Errors
+    /// When the URL or the TLS set-up cannot be used.
+    pub fn open_for_batches(
+        url: &DatabaseUrl,
+        settings: &StoreSettings,
+    ) -> Result<Self, StoreError> {
+        let settings = StoreSettings {
+            pool_size: 2,
+            session_settings: connect::LOOK_UP_BY_KEY.to_vec(),
+            ..settings.clone()
+        };
+        Self::open(url, &settings)
+    }
+
     /// Closes every connection; what still uses one finishes first.
     pub fn close(&self) {
         self.pool.close();

@@ -103,6 +103,7 @@ impl Pushes {
         if timeout(STOP_PATIENCE, self.slots.drained()).await.is_err() {
             tracing::info!("some pushes are left to the next start");
         }
+        self.context.store.close();
         self.arbiter.stop();
     }
 }

@@ -24,7 +24,7 @@ use crate::http::metrics_listener::{self, Observed};
 use crate::http::{ApiState, HttpSettings};
 use crate::metrics::Metrics;
 use crate::push::{Vapid, WebPush, generate_private_key};
-use crate::store::{LedgerStore, Store, StoreSettings};
+use crate::store::{DatabaseUrl, LedgerStore, Store, StoreError, StoreSettings};
 
 pub(super) fn listen(address: &str, key: &'static str) -> Result<TcpListener, StartError> {
     let failed = |source| StartError::Listen {
@@ -148,13 +148,13 @@ pub(super) async fn start_push(
 
 pub(super) fn start_pushes(
     settings: &Settings,
-    store: &Store,
+    url: &DatabaseUrl,
     push: &Arc<WebPush>,
     metrics: &Arc<Metrics>,
     public_url: &str,
-) -> Arc<Pushes> {
+) -> Result<Arc<Pushes>, StoreError> {
     let context = WebPushContext {
-        store: store.clone(),
+        store: Store::open_for_batches(url, &store_settings(settings))?,
         push: Arc::clone(push),
         metrics: Arc::clone(metrics),
         public_url: public_url.to_owned(),
@@ -165,7 +165,7 @@ pub(super) fn start_pushes(
         in_flight: settings.push.max_in_flight,
         in_flight_per_host: settings.push.max_in_flight_per_host,
     };
-    Pushes::start(context, limits)
+    Ok(Pushes::start(context, limits))
 }
 
 pub(super) fn http_settings(settings: &Settings) -> HttpSettings {
