@@ -7,22 +7,7 @@ use crate::support::database::TestDatabase;
 use crate::support::fixtures::User;
 use crate::support::metrics::scrape;
 use crate::support::process::Launch;
-use crate::support::push_crypto::{base64url, sha256};
-use crate::support::push_device::Device;
 use crate::support::push_service::{Forced, PushService};
-
-/// What must not be told of a device and of who sends to it, in the forms in which it could be.
-fn secrets_of(device: &Device) -> Vec<String> {
-    let keys = &device.keys;
-    let bytes = format!("{:?}", keys.point());
-    vec![
-        device.token().to_owned(),
-        base64url(&sha256(device.endpoint.as_bytes())),
-        keys.p256dh(),
-        keys.auth(),
-        bytes.trim_matches(['[', ']']).to_owned(),
-    ]
-}
 
 #[tokio::test]
 async fn no_endpoint_key_or_signature_reaches_the_log() {
@@ -39,7 +24,7 @@ async fn no_endpoint_key_or_signature_reaches_the_log() {
         let key = ada.push_public_key().await;
         let mut device = service.device(&key);
         let id = ada.subscribe_device(&device).await;
-        let mut secrets = secrets_of(&device);
+        let mut secrets = device.secrets();
         ada.expect_test_push(&id).await;
         let received = device.next_received().await;
         let token = received.header("authorization").split(',').next().unwrap();
@@ -66,7 +51,7 @@ async fn no_endpoint_key_or_signature_reaches_the_log() {
         ada.wait_for_healthy(&id).await;
         // What is refused is not told either, and neither is what is removed.
         let refused = service.device(&key);
-        secrets.extend(secrets_of(&refused));
+        secrets.extend(refused.secrets());
         let mut body = refused.subscription();
         body["endpoint"] = format!("https://evil.example/{}", refused.token()).into();
         ada.subscribe_push(&body).await.expect_refused(422);

@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::client::ApiClient;
-use crate::support::fixtures::{PASSWORD, User};
 use crate::support::formats::{assert_id, assert_time};
 use crate::support::push_crypto::{DeviceKeys, base64url, from_base64url};
 use crate::support::server::TestServer;
@@ -28,13 +27,6 @@ fn browser(name: &str) -> Value {
 async fn subscribe(client: &ApiClient, name: &str) -> String {
     let answer = client.subscribe_push(&browser(name)).await;
     answer.expect_status(201).id()
-}
-
-/// Another session of `user`.
-async fn sign_in(user: &User) -> User {
-    let body = json!({"username": user.username, "password": PASSWORD, "session": "token"});
-    let answer = user.signed_out().login(&body).await.expect_status(200);
-    user.with_client(user.with_token(&answer.str("token")))
 }
 
 /// The session that `client` is signed in with.
@@ -183,7 +175,7 @@ async fn one_endpoint_subscribed_many_times_at_once_is_one_device() {
 async fn a_device_moves_to_the_session_that_subscribes_it_again() {
     let server = TestServer::start().await;
     let ada = server.user("ada").await;
-    let (old, new) = (sign_in(&ada).await, sign_in(&ada).await);
+    let (old, new) = (ada.sign_in().await, ada.sign_in().await);
     let id = subscribe(&old, "phone").await;
     assert_eq!(subscribe(&new, "phone").await, id);
     old.logout().await.expect_done();
@@ -213,8 +205,8 @@ async fn a_device_moves_to_another_user_who_subscribes_it() {
 async fn a_device_ends_with_its_session_however_that_ends() {
     let server = TestServer::start().await;
     let ada = server.user("ada").await;
-    let (out, revoked) = (sign_in(&ada).await, sign_in(&ada).await);
-    let (unused, kept) = (sign_in(&ada).await, subscribe(&ada, "kept").await);
+    let (out, revoked) = (ada.sign_in().await, ada.sign_in().await);
+    let (unused, kept) = (ada.sign_in().await, subscribe(&ada, "kept").await);
     subscribe(&out, "out").await;
     subscribe(&revoked, "revoked").await;
     let unused_device = subscribe(&unused, "unused").await;
@@ -239,7 +231,7 @@ async fn a_device_can_be_removed_and_comes_back_as_a_new_one() {
         subscribe(&ada, "laptop").await,
     );
     // From another session too: a lost phone is removed from elsewhere.
-    let elsewhere = sign_in(&ada).await;
+    let elsewhere = ada.sign_in().await;
     elsewhere
         .delete_push_subscription(&phone)
         .await
@@ -278,7 +270,7 @@ async fn a_user_has_at_most_20_devices() {
     one_more.expect_problem(409, "too_many_devices");
     assert_eq!(ada.device_ids().await, ids, "nothing gave way to it");
     // What is there already can be renewed, from another session too.
-    let elsewhere = sign_in(&ada).await;
+    let elsewhere = ada.sign_in().await;
     assert_eq!(subscribe(&elsewhere, "device-3").await, ids[3]);
     // That of somebody else would be one more, and stays theirs.
     let of_bob = subscribe(&bob, "of-bob").await;
@@ -295,7 +287,7 @@ async fn a_user_has_at_most_20_devices() {
 async fn devices_of_sessions_that_ended_leave_room_for_others() {
     let server = TestServer::start().await;
     let ada = server.user("ada").await;
-    let (out, unused) = (sign_in(&ada).await, sign_in(&ada).await);
+    let (out, unused) = (ada.sign_in().await, ada.sign_in().await);
     for number in 0..MOST_DEVICES / 2 {
         subscribe(&out, &format!("out-{number}")).await;
         subscribe(&unused, &format!("unused-{number}")).await;

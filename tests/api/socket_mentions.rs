@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::support::history::id_of;
 use crate::support::server::TestServer;
-use crate::support::socket::WsClient;
 
 #[tokio::test]
 async fn a_mention_reaches_every_session_subscribed_or_not() {
@@ -20,8 +19,8 @@ async fn a_mention_reaches_every_session_subscribed_or_not() {
     let mut idle = ann.socket().await;
     let mut bystander = bob.socket().await;
     let message_id = webhook.says("disk full, @ann!").await;
-    let first = alert(&mut subscribed).await;
-    let second = alert(&mut idle).await;
+    let first = subscribed.next_alert().await;
+    let second = idle.next_alert().await;
     assert_eq!(first, second, "one alert, the same everywhere");
     let inbox = ann.whole_inbox().await;
     assert_eq!(inbox.len(), 1);
@@ -41,12 +40,12 @@ async fn an_alert_that_nobody_acknowledged_is_offered_again() {
     let ann = community.member("ann").await;
     let mut socket = ann.socket().await;
     webhook.says("@ann").await;
-    let offered = alert(&mut socket).await;
+    let offered = socket.next_alert().await;
     drop(socket);
     for _ in 0..2 {
         let (mut socket, hello) = ann.handshake().connect_and_greet().await;
         assert_eq!(hello["unread_notifications"], 1);
-        assert_eq!(alert(&mut socket).await["id"], offered["id"]);
+        assert_eq!(socket.next_alert().await["id"], offered["id"]);
     }
 }
 
@@ -58,13 +57,13 @@ async fn an_acknowledged_alert_is_not_offered_again() {
     let mut socket = ann.socket().await;
     webhook.says("@ann one").await;
     webhook.says("@ann two").await;
-    let first = alert(&mut socket).await;
-    let second = alert(&mut socket).await;
-    acknowledge(&mut socket, &[&first]).await;
+    let first = socket.next_alert().await;
+    let second = socket.next_alert().await;
+    socket.acknowledge(&[&first]).await;
     // Acknowledgements are written in batches, which nothing announces: the database shows it.
     wait_until_acknowledged(&server, 1).await;
     let mut again = ann.socket().await;
-    assert_eq!(alert(&mut again).await["id"], second["id"]);
+    assert_eq!(again.next_alert().await["id"], second["id"]);
     again.round_trip().await;
     again.expect_nothing_for(100).await;
     let inbox = ann.whole_inbox().await;
@@ -81,20 +80,17 @@ async fn acknowledging_what_is_not_ones_own_changes_nothing() {
     webhook.says("@ann").await;
     let inbox = ann.whole_inbox().await;
     let mut socket = bob.socket().await;
-    acknowledge(&mut socket, &[&inbox[0]]).await;
-    acknowledge(
-        &mut socket,
-        &[&json!({"id": uuid::Uuid::now_v7().to_string()})],
-    )
-    .await;
-    acknowledge(&mut socket, &[]).await;
+    socket.acknowledge(&[&inbox[0]]).await;
+    let unknown = json!({"id": uuid::Uuid::now_v7().to_string()});
+    socket.acknowledge(&[&unknown]).await;
+    socket.acknowledge(&[]).await;
     // Bob's own acknowledgement goes the same way, and is written after the foreign ones.
     webhook.says("@bob").await;
-    let own = alert(&mut socket).await;
-    acknowledge(&mut socket, &[&own]).await;
+    let own = socket.next_alert().await;
+    socket.acknowledge(&[&own]).await;
     wait_until_acknowledged(&server, 1).await;
     let mut socket = ann.socket().await;
-    assert_eq!(alert(&mut socket).await["id"], inbox[0]["id"]);
+    assert_eq!(socket.next_alert().await["id"], inbox[0]["id"]);
 }
 
 #[tokio::test]
@@ -109,7 +105,7 @@ async fn the_newest_hundred_unseen_alerts_are_offered_at_connect() {
     let newest: HashSet<String> = inbox.iter().take(100).map(id_of).collect();
     let mut offered = HashSet::new();
     for _ in 0..100 {
-        offered.insert(id_of(&alert(&mut socket).await));
+        offered.insert(id_of(&socket.next_alert().await));
     }
     assert_eq!(offered, newest);
     socket.round_trip().await;
@@ -124,8 +120,8 @@ async fn reading_an_alert_tells_the_other_devices() {
     let mut phone = ann.socket().await;
     webhook.says("@ann one").await;
     webhook.says("@ann two").await;
-    let first = alert(&mut phone).await;
-    alert(&mut phone).await;
+    let first = phone.next_alert().await;
+    phone.next_alert().await;
     let ids = json!([first["id"]]);
     let read = ann.read_notifications(&json!({"ids": ids})).await;
     read.expect_done();
@@ -149,7 +145,7 @@ async fn reading_a_channel_tells_the_other_devices() {
     webhook.says("one").await;
     webhook.says("@ann two").await;
     let mut phone = ann.socket().await;
-    alert(&mut phone).await;
+    phone.next_alert().await;
     let mut other = bob.socket().await;
     ann.read_channel(&community.general, 2).await.expect_done();
     let frame = phone.expect_frame("channel_read").await;
@@ -176,7 +172,7 @@ async fn a_deleted_message_is_announced_to_subscribers_and_blanked_in_alerts() {
     assert_eq!(frame["message_id"], id.as_str(), "{frame}");
     assert_eq!(frame["seq"], 1, "{frame}");
     let mut again = ann.socket().await;
-    let frame = alert(&mut again).await;
+    let frame = again.next_alert().await;
     assert!(!frame.to_string().contains("password"), "{frame}");
 }
 
@@ -260,18 +256,6 @@ async fn a_private_channel_is_no_news_to_those_outside_it() {
             frame["channel_id"] == public.as_str() || frame["type"] == "membership_changed"
         })
         .await;
-}
-
-async fn alert(socket: &mut WsClient) -> Value {
-    socket.expect_frame("mention").await["notification"].clone()
-}
-
-async fn acknowledge(socket: &mut WsClient, alerts: &[&Value]) {
-    let ids: Vec<&Value> = alerts.iter().map(|alert| &alert["id"]).collect();
-    socket
-        .send_json(json!({"type": "ack", "notifications": ids}))
-        .await;
-    socket.round_trip().await;
 }
 
 /// Waits until so many alerts are marked as acknowledged, and checks that no more are.

@@ -47,6 +47,13 @@ impl User {
         }
     }
 
+    /// Another session of the user.
+    pub(crate) async fn sign_in(&self) -> Self {
+        let body = json!({"username": self.username, "password": PASSWORD, "session": "token"});
+        let answer = self.signed_out().login(&body).await.expect_status(200);
+        self.with_client(self.with_token(&answer.str("token")))
+    }
+
     /// Everybody whom the inbox of this user says that a message mentioned them, as the
     /// notifications are listed.
     pub(crate) async fn inbox(&self) -> Vec<Value> {

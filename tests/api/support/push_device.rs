@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::client::ApiClient;
-use super::push_crypto::DeviceKeys;
+use super::push_crypto::{DeviceKeys, base64url, sha256};
 use super::push_service::Received;
 use super::socket::DEADLINE;
 
@@ -55,6 +55,27 @@ impl Device {
         let received = received.expect("a device that still has this endpoint");
         assert_eq!(received.fault, None, "a push that is right: {received:#?}");
         received
+    }
+
+    /// What must not be told of the device, in the forms in which it could be.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let bytes = format!("{:?}", self.keys.point());
+        vec![
+            self.token().to_owned(),
+            base64url(&sha256(self.endpoint.as_bytes())),
+            self.keys.p256dh(),
+            self.keys.auth(),
+            bytes.trim_matches(['[', ']']).to_owned(),
+        ]
+    }
+
+    /// None of the device's secrets is in `log`.
+    #[track_caller]
+    pub(crate) fn expect_untold(&self, log: &str) {
+        for secret in self.secrets() {
+            let line = log.lines().find(|line| line.contains(&secret));
+            assert_eq!(line, None, "{secret} is in the log");
+        }
     }
 
     /// Nothing was pushed that was not looked at.

@@ -7,19 +7,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::push_crypto::{DeviceKeys, base64url, check_vapid, from_base64url, random};
+use super::push_crypto::{DeviceKeys, base64url, from_base64url, random};
 use super::push_device::Device;
+use super::push_request::{Registration, Request, answer, check, client_leaves, read_request};
 use super::socket::DEADLINE;
-
-/// The largest body that a push service takes.
-const LARGEST_BODY: usize = 4096;
-const URGENCIES: [&str; 4] = ["very-low", "low", "normal", "high"];
 
 /// What the service does in place of taking a push.
 #[derive(Clone, Debug)]
@@ -32,6 +29,8 @@ pub(crate) enum Forced {
     },
     /// Never answers.
     Hang,
+    /// Takes the push, and answers when [`PushService::release`] says so.
+    Hold,
     /// Ends the connection without an answer.
     Drop,
     /// Answers with this status and a body that never ends.
@@ -78,8 +77,7 @@ impl Received {
 }
 
 struct Registered {
-    keys: DeviceKeys,
-    application_server_key: Vec<u8>,
+    registration: Registration,
     pushes: mpsc::UnboundedSender<Received>,
 }
 
@@ -90,15 +88,20 @@ struct State {
     /// Done with every push, after `forced` is used up.
     always: Option<Forced>,
     received: Vec<Received>,
+    /// How many requests are not answered yet, and how many that were at most.
+    open: usize,
+    most_open: usize,
 }
 
-pub(super) struct Shared {
+struct Shared {
     origin: String,
     state: Mutex<State>,
     /// How many requests came in.
     count: watch::Sender<usize>,
     /// How many bytes each client was sent that left a service that hangs or never ends.
     abandoned: watch::Sender<Vec<usize>>,
+    /// Whether pushes that are held are answered.
+    released: watch::Sender<bool>,
 }
 
 /// A running push service. It ends with this value, and fails the test if a request was wrong.
@@ -126,6 +129,7 @@ impl PushService {
             state: Mutex::default(),
             count: watch::channel(0).0,
             abandoned: watch::channel(Vec::new()).0,
+            released: watch::channel(false).0,
         });
         let accepting = Arc::clone(&shared);
         let accept = async move {
@@ -156,9 +160,12 @@ impl PushService {
     pub(crate) fn device_at(&self, token: &str, public_key: &str) -> Device {
         let keys = DeviceKeys::new();
         let (pushes, incoming) = mpsc::unbounded_channel();
-        let registered = Registered {
+        let registration = Registration {
             keys: keys.clone(),
             application_server_key: from_base64url(public_key).unwrap(),
+        };
+        let registered = Registered {
+            registration,
             pushes,
         };
         let mut state = self.shared.state.lock();
@@ -190,6 +197,23 @@ impl PushService {
         state.always = None;
     }
 
+    /// Takes every push from now on without answering it.
+    pub(crate) fn hold(&self) {
+        self.shared.released.send_replace(false);
+        self.force_always(Forced::Hold);
+    }
+
+    /// Answers what is held, and takes pushes as usual again.
+    pub(crate) fn release(&self) {
+        self.recover();
+        self.shared.released.send_replace(true);
+    }
+
+    /// How many requests were under way together at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.shared.state.lock().most_open
+    }
+
     /// Everything that came in so far.
     pub(crate) fn requests(&self) -> Vec<Received> {
         self.shared.state.lock().received.clone()
@@ -217,85 +241,70 @@ impl PushService {
     }
 }
 
-struct Request {
-    method: String,
-    path: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-/// Reads one request of HTTP/1.1; `None` at the end of the connection.
-async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Ok(None);
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let mut first = lines.first().map_or("", String::as_str).split(' ');
-    let method = first.next().unwrap_or_default().to_owned();
-    let path = first.next().unwrap_or_default().to_owned();
-    let named = lines.iter().skip(1).filter_map(|line| line.split_once(':'));
-    let headers: BTreeMap<String, String> = named
-        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-        .collect();
-    let length = headers.get("content-length");
-    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(Some(Request {
-        method,
-        path,
-        headers,
-        body,
-    }))
-}
-
 async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read_request(&mut stream).await? {
-        match shared.take(&request) {
-            Forced::Answer {
-                status,
-                headers,
-                body,
-            } => {
-                let mut head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());
-                for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
-                }
-                head.push_str("\r\n");
-                stream.write_all(head.as_bytes()).await?;
-                stream.write_all(&body).await?;
-            }
-            Forced::Drop => return Ok(()),
-            Forced::Hang => {
-                // What comes next is the end of a client that waited long enough.
-                let mut byte = [0];
-                let _ = stream.read(&mut byte).await;
-                shared.abandoned.send_modify(|all| all.push(0));
-                return Ok(());
-            }
-            Forced::Endless(status) => {
-                let length = 1_u64 << 40;
-                let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n");
-                stream.write_all(head.as_bytes()).await?;
-                let part = vec![b'x'; 64 * 1024];
-                let mut sent = 0;
-                while stream.write_all(&part).await.is_ok() {
-                    sent += part.len();
-                }
-                shared.abandoned.send_modify(|all| all.push(sent));
-                return Ok(());
-            }
+        let forced = shared.take(&request);
+        let ended = act(&mut stream, forced, shared).await?;
+        if ended {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// Does what was decided about a request; tells whether its connection ended with that.
+async fn act(
+    stream: &mut BufReader<TcpStream>,
+    forced: Forced,
+    shared: &Shared,
+) -> std::io::Result<bool> {
+    match forced {
+        Forced::Answer {
+            status,
+            headers,
+            body,
+        } => {
+            // Before the answer, because the client may send the next one at once.
+            shared.leave();
+            answer(stream, status, &headers, &body).await?;
+        }
+        Forced::Drop => {
+            shared.leave();
+            return Ok(true);
+        }
+        Forced::Hang => {
+            client_leaves(stream).await;
+            shared.abandon(0);
+            return Ok(true);
+        }
+        Forced::Hold => {
+            let mut released = shared.released.subscribe();
+            let is_released = tokio::select! {
+                _ = released.wait_for(|it| *it) => true,
+                () = client_leaves(stream) => false,
+            };
+            if !is_released {
+                shared.abandon(0);
+                return Ok(true);
+            }
+            shared.leave();
+            answer(stream, 201, &[], &[]).await?;
+        }
+        Forced::Endless(status) => {
+            let length = 1_u64 << 40;
+            let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            let part = vec![b'x'; 64 * 1024];
+            let mut sent = 0;
+            while stream.write_all(&part).await.is_ok() {
+                sent += part.len();
+            }
+            shared.abandon(sent);
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Shared {
@@ -315,17 +324,20 @@ impl Shared {
         let mut answer = match device {
             // No device that was never there is asked for in a test.
             None => Forced::status(410),
-            Some(device) => match check(request, device, &self.origin, &mut received) {
-                Ok(()) => {
-                    let id = base64url(&random::<12>());
-                    let location = format!("{}/message/{id}", self.origin);
-                    Forced::with_headers(201, &[("location", &location)])
+            Some(device) => {
+                let registration = &device.registration;
+                match check(request, registration, &self.origin, &mut received) {
+                    Ok(()) => {
+                        let id = base64url(&random::<12>());
+                        let location = format!("{}/message/{id}", self.origin);
+                        Forced::with_headers(201, &[("location", &location)])
+                    }
+                    Err((status, fault)) => {
+                        received.fault = Some(fault);
+                        Forced::status(status)
+                    }
                 }
-                Err((status, fault)) => {
-                    received.fault = Some(fault);
-                    Forced::status(status)
-                }
-            },
+            }
         };
         let device = device.map(|device| device.pushes.clone());
         let always = state.always.clone();
@@ -334,6 +346,7 @@ impl Shared {
         }
         received.status = match &answer {
             Forced::Answer { status, .. } | Forced::Endless(status) => Some(*status),
+            Forced::Hold => Some(201),
             Forced::Hang | Forced::Drop => None,
         };
         let taken = received
@@ -346,50 +359,19 @@ impl Shared {
             let _ = device.send(received.clone());
         }
         state.received.push(received);
+        state.open += 1;
+        state.most_open = state.most_open.max(state.open);
         self.count.send_replace(state.received.len());
         answer
     }
-}
+    /// A request is about to be answered, or is not going to be.
+    fn leave(&self) {
+        self.state.lock().open -= 1;
+    }
 
-/// Everything that a push service may check; what is found goes into `received`.
-fn check(
-    request: &Request,
-    device: &Registered,
-    origin: &str,
-    received: &mut Received,
-) -> Result<(), (u16, String)> {
-    let header = |name: &str| request.headers.get(name).map(String::as_str);
-    if request.method != "POST" {
-        return Err((405, format!("the method is {}", request.method)));
+    /// A client gave up after it was sent so much.
+    fn abandon(&self, sent: usize) {
+        self.leave();
+        self.abandoned.send_modify(|all| all.push(sent));
     }
-    let Some(authorization) = header("authorization") else {
-        return Err((401, "no Authorization".to_owned()));
-    };
-    let claims = check_vapid(authorization, &device.application_server_key, origin);
-    received.claims = claims.map_err(|fault| (403, fault))?;
-    let ttl = header("ttl").unwrap_or_default();
-    if ttl.is_empty() || !ttl.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err((400, format!("the TTL is {ttl:?}")));
-    }
-    if header("urgency").is_some_and(|urgency| !URGENCIES.contains(&urgency)) {
-        return Err((400, format!("the urgency is {:?}", header("urgency"))));
-    }
-    let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if let Some(topic) = header("topic")
-        && (topic.is_empty() || topic.len() > 32 || !topic.bytes().all(in_alphabet))
-    {
-        return Err((400, format!("the topic is {topic:?}")));
-    }
-    if header("content-encoding") != Some("aes128gcm") {
-        let encoding = header("content-encoding");
-        return Err((400, format!("the content encoding is {encoding:?}")));
-    }
-    if header("content-length").is_none() || request.body.len() > LARGEST_BODY {
-        return Err((413, format!("a body of {} bytes", request.body.len())));
-    }
-    let plain = device.keys.decrypt(&request.body);
-    let plain = plain.map_err(|fault| (400, fault))?;
-    let payload = serde_json::from_slice(&plain);
-    received.payload = payload.map_err(|error| (400, format!("not JSON: {error}")))?;
-    Ok(())
 }

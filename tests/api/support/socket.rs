@@ -209,6 +209,19 @@ impl WsClient {
         .await
     }
 
+    /// The alert of the next `mention`.
+    pub(crate) async fn next_alert(&mut self) -> Value {
+        self.expect_frame("mention").await["notification"].clone()
+    }
+
+    /// Says that `alerts` are there, and waits until the server has heard it.
+    pub(crate) async fn acknowledge(&mut self, alerts: &[&Value]) {
+        let ids: Vec<&Value> = alerts.iter().map(|alert| &alert["id"]).collect();
+        self.send_json(json!({"type": "ack", "notifications": ids}))
+            .await;
+        self.round_trip().await;
+    }
+
     /// Leaves what arrives in the kernel's buffers until they are full.
     pub(crate) fn stop_reading(&self) {
         self.reading.send_replace(false);
