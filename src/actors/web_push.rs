@@ -11,6 +11,7 @@
 //! is free again when its lease ends.
 
 mod attempt;
+mod handed_over;
 mod slots;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use actix::{
 use fail::fail_point;
 
 use self::attempt::{Attempted, check, send, send_test};
+use self::handed_over::HandedOver;
 pub(super) use self::slots::Slots;
 use crate::domain::ids::{NotificationId, UserId};
 use crate::domain::push_delivery::Verdict;
@@ -32,8 +34,6 @@ use crate::store::{
     ClaimedPush, PushDeviceRef, PushSettlement, Store, StoreError, StoredPushTarget,
 };
 
-/// Alerts that wait to be written down as owed at most.
-const MOST_HANDED_OVER: usize = 50_000;
 /// Alerts that are written down as owed in one transaction at most.
 const BATCH: usize = 500;
 /// How long to wait after the database failed.
@@ -61,7 +61,7 @@ pub(super) struct WebPushActor {
     context: WebPushContext,
     slots: Arc<Slots>,
     /// Alerts that no session took, to be pushed at once.
-    handed_over: Vec<(UserId, NotificationId)>,
+    handed_over: HandedOver,
     /// Whether alerts whose time is over are to be looked for.
     look_for_overdue: bool,
     /// Whether something may be due.
@@ -70,6 +70,8 @@ pub(super) struct WebPushActor {
     /// Pushes of which it is not noted yet what came of them.
     attempted: Vec<Attempted>,
     settling: bool,
+    /// Whether the last try to note it failed.
+    unsettled: bool,
 }
 
 /// Alerts that no session of their users took. Sent by the channels.
@@ -96,12 +98,13 @@ impl WebPushActor {
         Self {
             context,
             slots,
-            handed_over: Vec::new(),
+            handed_over: HandedOver::default(),
             look_for_overdue: true,
             look_for_due: true,
             taking_up: false,
             attempted: Vec::new(),
             settling: false,
+            unsettled: false,
         }
     }
 
@@ -130,12 +133,11 @@ impl Handler<HandOver> for WebPushActor {
     type Result = ();
 
     fn handle(&mut self, HandOver(alerts): HandOver, ctx: &mut Self::Context) {
-        if self.handed_over.len() + alerts.len() > MOST_HANDED_OVER {
+        if self.handed_over.add(alerts) {
+            self.take_up(ctx);
+        } else {
             Metrics::count(&self.context.metrics.overloads, "web_push");
-            return;
         }
-        self.handed_over.extend(alerts);
-        self.take_up(ctx);
     }
 }
 
@@ -182,14 +184,12 @@ impl WebPushActor {
     /// Writes down what is owed, and takes up what is due.
     fn take_up(&mut self, ctx: &mut Context<Self>) {
         let wanted = self.look_for_due || !self.handed_over.is_empty();
-        // What could not be noted is not taken up a second time meanwhile.
-        let behind = self.attempted.len() > BATCH;
-        if self.taking_up || !wanted || behind {
+        // What could not be noted must not be taken up a second time when its lease ends.
+        if self.taking_up || !wanted || self.unsettled {
             return;
         }
         self.taking_up = true;
-        let batch = self.handed_over.len().min(BATCH);
-        let handed_over: Vec<_> = self.handed_over.drain(..batch).collect();
+        let handed_over = self.handed_over.take(BATCH);
         let overdue = std::mem::take(&mut self.look_for_overdue);
         self.look_for_due = false;
         let (context, slots) = (self.context.clone(), Arc::clone(&self.slots));
@@ -265,7 +265,15 @@ impl WebPushActor {
                     actor.settling = false;
                     match settled {
                         Ok(()) => actor.on_settled(&attempted),
-                        Err(error) => actor.on_unsettled(attempted, &error),
+                        Err(error) if error.is_transient() => {
+                            actor.on_unsettled(attempted, &error);
+                        }
+                        // It would fail for ever. They are taken up again when their leases
+                        // end, each time with one attempt less.
+                        Err(error) => tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "what came of pushes cannot be noted"
+                        ),
                     }
                     actor.settle(ctx);
                     actor.take_up(ctx);
@@ -283,6 +291,7 @@ impl WebPushActor {
         if let Some(outcome) = failed.clone().next() {
             tracing::info!(count = failed.count(), outcome, "pushes did not arrive");
         }
+        self.unsettled = false;
         // Places are free again, and something may have waited for one.
         self.look_for_due = true;
     }
@@ -292,6 +301,7 @@ impl WebPushActor {
         tracing::warn!(error, count = attempted.len(), "pushes are not noted yet");
         attempted.append(&mut self.attempted);
         self.attempted = attempted;
+        self.unsettled = true;
     }
 }
 
