@@ -7,6 +7,9 @@
 //! | `WriteBatch` | ledger | channel | `try_send`, below the same bound | `Unavailable` |
 //! | `Deliver` | session | anybody, by its outbox | `do_send`, below a byte budget | the session is cut off |
 //! | `EndSession` | session | directory | `do_send`, once a session | – |
+//! | `HandOver` | web push | channel | `try_send` | counted; found in the database when its time is over |
+//! | `SendTest` | web push | HTTP | `send` | `Overloaded` |
+//! | `Done` | web push | its tasks | `do_send`, below the bound on pushes in flight | – |
 //! | `Acknowledge` | acknowledgements | session | `try_send`, below a bound | error frame `overloaded` |
 //!
 //! A panic costs the actor it happens in. Its directory starts another at the next use, which
@@ -22,7 +25,9 @@ pub mod housekeeper;
 pub mod ledger;
 pub mod outbox;
 pub mod posting;
+pub mod pushes;
 pub mod session;
 pub mod sessions;
 pub mod subscriber;
 pub mod subscribers;
+pub mod web_push;

@@ -15,7 +15,7 @@ use quick_cache::sync::Cache;
 pub use self::database::{Database, private_postgres};
 use self::wiring::{
     cores, http_settings, listen, serve_metrics, session_context, start_channels, start_push,
-    store_settings,
+    start_pushes, store_settings,
 };
 use crate::actors::arbiters::Arbiters;
 use crate::actors::housekeeper::{DatabaseWatch, Housekeeper};
@@ -121,7 +121,9 @@ impl App {
             settings.sockets.max_per_user,
             Arc::clone(&metrics),
         );
-        let channels = start_channels(settings, &ledgers, &sessions, &arbiters, &metrics);
+        let public_url = settings.public_url(port);
+        let pushes = start_pushes(settings, database.url(), &push, &metrics, &public_url)?;
+        let channels = start_channels(settings, &ledgers, &sessions, &pushes, &arbiters, &metrics);
         let socket = session_context(settings, &store, &sessions, &channels, &arbiters, &metrics);
         let watch = DatabaseWatch::answering();
         Housekeeper {
@@ -135,7 +137,6 @@ impl App {
             session_idle_days: settings.sessions.idle_days,
         }
         .keep_running();
-        let public_url = settings.public_url(port);
         let state = Data::new(ApiState {
             limits: RateLimits::new(&settings.limits, &metrics),
             passwords: PasswordHasher::new(
@@ -161,6 +162,7 @@ impl App {
             sessions,
             socket,
             push,
+            pushes,
             metrics,
             public_url,
         });
@@ -277,6 +279,7 @@ impl Running {
         }
         // Once more: a socket may have been opening while the first were sent away.
         self.state.sessions.end_all(Close::ShuttingDown).await;
+        self.state.pushes.stop().await;
         server.stop(true).await;
         if let Some(server) = metrics_server {
             server.stop(false).await;

@@ -237,6 +237,10 @@ pub struct PushSettings {
     pub allow_loopback_http: bool,
     /// The private key in base64url; empty for one that is made and kept in the database.
     pub vapid_private_key: Secret,
+    /// Pushes on their way at once, in all.
+    pub max_in_flight: usize,
+    /// Pushes on their way at once to one push service.
+    pub max_in_flight_per_host: usize,
 }
 
 /// Sign-ins.

@@ -13,6 +13,7 @@ pub mod message;
 pub mod names;
 pub mod notification;
 pub mod push;
+pub mod push_delivery;
 pub mod push_endpoint;
 pub mod secrets;
 pub mod text;

@@ -58,6 +58,10 @@ pub struct Metrics {
     pub alerts_acknowledged: Counter,
     /// Pushes sent, by outcome.
     pub pushes: ByKind,
+    /// What became of what was owed to devices, by how it ended.
+    pub push_deliveries: ByKind,
+    /// Pushes on their way, until it is noted what came of them.
+    pub pushes_in_flight: Gauge,
     /// Acknowledgements waiting to be written.
     pub acknowledgements_pending: Gauge,
     /// Pages of missed messages read for sessions.
@@ -110,6 +114,8 @@ impl Metrics {
             alerts_offered: Counter::default(),
             alerts_acknowledged: Counter::default(),
             pushes: ByKind::default(),
+            push_deliveries: ByKind::default(),
+            pushes_in_flight: Gauge::default(),
             acknowledgements_pending: Gauge::default(),
             replay_pages: Counter::default(),
             rate_limited: ByKind::default(),
@@ -195,7 +201,6 @@ impl Metrics {
             "Alerts acknowledged by a client",
             self.alerts_acknowledged.clone(),
         );
-        r.register("pushes", "Pushes, by outcome", self.pushes.clone());
         let pending = self.acknowledgements_pending.clone();
         r.register(
             "acknowledgements_pending",
@@ -251,6 +256,22 @@ impl Metrics {
             "panics",
             "Panics anywhere in the process",
             self.panics.clone(),
+        );
+        self.register_pushes();
+    }
+
+    fn register_pushes(&mut self) {
+        let r = &mut self.registry;
+        r.register("pushes", "Pushes sent, by outcome", self.pushes.clone());
+        r.register(
+            "push_deliveries",
+            "What was owed to devices, by how it ended",
+            self.push_deliveries.clone(),
+        );
+        r.register(
+            "pushes_in_flight",
+            "Pushes on their way",
+            self.pushes_in_flight.clone(),
         );
     }
 

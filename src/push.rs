@@ -11,20 +11,15 @@ mod outcome;
 mod transport;
 mod vapid;
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 pub use message::{PushContent, TestNotification};
 pub use outcome::Outcome;
 pub use vapid::{Vapid, generate_private_key};
 
+use web_push::WebPushMessage;
+
 use self::transport::Transport;
 use crate::domain::push::DeviceKeys;
 use crate::domain::push_endpoint::{EndpointRules, PushEndpoint};
-
-/// Pushes on their way at once; the rest is refused or waits.
-const IN_FLIGHT: usize = 32;
 
 /// Why pushes cannot be sent, or one cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +49,21 @@ pub enum PushError {
     Message(String),
 }
 
+/// A push that is ready to be sent. Not shown: it is signed.
+pub struct PushRequest(WebPushMessage);
+
+impl std::fmt::Debug for PushRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PushRequest(..)")
+    }
+}
+
 /// Everything that sending a push takes. One for the whole server.
 #[derive(Debug)]
 pub struct WebPush {
     vapid: Vapid,
     rules: EndpointRules,
     transport: Transport,
-    in_flight: Arc<Semaphore>,
 }
 
 impl WebPush {
@@ -73,7 +76,6 @@ impl WebPush {
             vapid,
             transport: Transport::new(rules.allow_loopback_http())?,
             rules,
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
         })
     }
 
@@ -97,14 +99,21 @@ impl WebPush {
         message::encrypt(endpoint, keys, b"-", None).map(|_built| ())
     }
 
-    /// A place among the pushes on their way, if one is free.
-    #[must_use]
-    pub fn try_reserve(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.in_flight).try_acquire_owned().ok()
+    /// Signs and encrypts one push to one device.
+    ///
+    /// # Errors
+    /// When it does not fit, or the keys are none.
+    pub fn build(
+        &self,
+        endpoint: &PushEndpoint,
+        keys: &DeviceKeys,
+        content: &PushContent,
+    ) -> Result<PushRequest, PushError> {
+        message::build(&self.vapid, endpoint, keys, content).map(PushRequest)
     }
 
     /// Sends one push to one device. `endpoint` is checked once more, because the rules may
-    /// have changed since it was stored. Hold a permit of [`WebPush::try_reserve`] meanwhile.
+    /// have changed since it was stored.
     pub async fn send(&self, endpoint: &str, keys: &DeviceKeys, content: &PushContent) -> Outcome {
         let endpoint = match PushEndpoint::parse(endpoint, &self.rules) {
             Ok(endpoint) => endpoint,
@@ -113,8 +122,8 @@ impl WebPush {
                 return Outcome::Misconfigured;
             }
         };
-        match message::build(&self.vapid, &endpoint, keys, content) {
-            Ok(message) => self.transport.post(&endpoint, message).await,
+        match self.build(&endpoint, keys, content) {
+            Ok(request) => self.transport.post(&endpoint, request).await,
             Err(PushError::TooLarge) => Outcome::TooLarge,
             Err(error) => {
                 tracing::warn!(%error, "a push could not be made");

@@ -20,6 +20,7 @@ mod messages;
 mod migrations;
 mod notifications;
 mod push;
+mod push_deliveries;
 mod rows;
 mod sessions;
 mod sql_types;
@@ -45,6 +46,7 @@ pub use messages::{MessagePage, PageRequest};
 pub use migrations::{MigrateError, migrate};
 pub use notifications::{Acknowledgement, InboxPage, ReadUpTo};
 pub use push::{NewPushSubscription, PushDeviceRef, StoredPushTarget, Subscribed};
+pub use push_deliveries::{ClaimedPush, DevicesTold, PushRoom, PushSettlement};
 pub use sessions::{Caller, NewSession};
 pub use users::{Credentials, Registered};
 pub use webhooks::{NewWebhook, WebhookChange, WebhookTarget};
@@ -76,6 +78,23 @@ impl Store {
             pool: connect::pool(url, settings)?,
             patience: settings.patience(),
         })
+    }
+
+    /// Opens two connections for work on many rows at once, so that it neither waits for the
+    /// rest of the server nor keeps it waiting.
+    ///
+    /// # Errors
+    /// When the URL or the TLS set-up cannot be used.
+    pub fn open_for_batches(
+        url: &DatabaseUrl,
+        settings: &StoreSettings,
+    ) -> Result<Self, StoreError> {
+        let settings = StoreSettings {
+            pool_size: 2,
+            session_settings: connect::LOOK_UP_BY_KEY.to_vec(),
+            ..settings.clone()
+        };
+        Self::open(url, &settings)
     }
 
     /// Closes every connection; what still uses one finishes first.
@@ -147,6 +166,20 @@ impl Store {
                 Err(StoreError::Unavailable(Box::new(elapsed)))
             }
         }
+    }
+
+    /// Runs the statements of a transaction; as with one statement, a connection that nothing
+    /// is heard of is thrown away.
+    async fn patiently<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection().await?;
+        let result = timeout(self.patience, work(&mut connection)).await;
+        result.unwrap_or_else(|elapsed| {
+            drop(Object::take(connection));
+            Err(StoreError::Unavailable(Box::new(elapsed)))
+        })
     }
 }
 

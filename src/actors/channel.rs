@@ -2,7 +2,7 @@
 //!
 //! It collects posts while a batch of its own is with the ledger, answers each when it comes
 //! back committed, and then fans it out: the message to every subscriber, an alert to every
-//! session of each mentioned member. It holds nothing that cannot be rebuilt from PostgreSQL:
+//! session of each mentioned member, or to web push where there is no session. It holds nothing that cannot be rebuilt from PostgreSQL:
 //! subscriptions live in the directory.
 //!
 //! On overload a post is refused before anything is written. On panic the posts that wait are
@@ -23,6 +23,7 @@ use super::fan_out::Audience;
 use super::ledger::Ledger;
 use super::outbox::Frame;
 use super::posting::{PendingPost, PostError, WriteBatch, Written};
+use super::pushes::Pushes;
 use super::sessions::SessionDirectory;
 use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
@@ -36,6 +37,8 @@ pub struct ChannelContext {
     pub ledger: Arc<Ledger>,
     /// Where alerts are offered.
     pub sessions: Arc<SessionDirectory>,
+    /// Where alerts go that no session took.
+    pub pushes: Arc<Pushes>,
     /// Where things are counted.
     pub metrics: Arc<Metrics>,
     /// Posts that may wait in one channel.
@@ -65,6 +68,7 @@ impl ChannelActor {
             channel_id: id,
             subscribers,
             sessions: Arc::clone(&context.sessions),
+            pushes: Arc::clone(&context.pushes),
             metrics: Arc::clone(&context.metrics),
         };
         Self {

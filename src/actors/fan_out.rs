@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
+
 use super::outbox::{About, Frame};
+use super::pushes::Pushes;
 use super::sessions::SessionDirectory;
 use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
@@ -20,12 +23,15 @@ pub struct Audience {
     pub subscribers: Arc<Subscribers>,
     /// The open sockets of those it mentions.
     pub sessions: Arc<SessionDirectory>,
+    /// Where alerts go that no session took.
+    pub pushes: Arc<Pushes>,
     /// Where things are counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl Audience {
     /// Sends a post to every subscriber, and an alert to every session of each mentioned member.
+    /// Those who have none get a push; those who have get one if no client acknowledges.
     pub fn tell(&self, post: &CommittedPost) {
         let message = &post.message;
         let text = ServerFrame::Message {
@@ -40,6 +46,7 @@ impl Audience {
         };
         self.subscribers
             .fan_out(message.seq, &frame, &self.sessions);
+        let mut unreached = Vec::new();
         for alert in &post.alerts {
             let text = ServerFrame::Mention {
                 notification: &alert.notification,
@@ -47,6 +54,11 @@ impl Audience {
             .encode();
             let offered = self.sessions.push_to_user(alert.user_id, &text);
             self.metrics.alerts_offered.inc_by(offered as u64);
+            if offered == 0 {
+                unreached.push((alert.user_id, alert.notification.id));
+            }
         }
+        fail_point!("push_hand_over");
+        self.pushes.hand_over(unreached);
     }
 }

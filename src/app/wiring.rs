@@ -13,8 +13,10 @@ use crate::actors::channel::ChannelContext;
 use crate::actors::channels::ChannelDirectory;
 use crate::actors::history::History;
 use crate::actors::ledger::Ledger;
+use crate::actors::pushes::{PushLimits, Pushes};
 use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
+use crate::actors::web_push::WebPushContext;
 use crate::config::Settings;
 use crate::domain::push_endpoint::EndpointRules;
 use crate::domain::token_bucket::Rate;
@@ -22,7 +24,7 @@ use crate::http::metrics_listener::{self, Observed};
 use crate::http::{ApiState, HttpSettings};
 use crate::metrics::Metrics;
 use crate::push::{Vapid, WebPush, generate_private_key};
-use crate::store::{LedgerStore, Store, StoreSettings};
+use crate::store::{DatabaseUrl, LedgerStore, Store, StoreError, StoreSettings};
 
 pub(super) fn listen(address: &str, key: &'static str) -> Result<TcpListener, StartError> {
     let failed = |source| StartError::Listen {
@@ -64,6 +66,7 @@ pub(super) fn start_channels(
     settings: &Settings,
     ledgers: &[LedgerStore],
     sessions: &Arc<SessionDirectory>,
+    pushes: &Arc<Pushes>,
     arbiters: &Arc<Arbiters>,
     metrics: &Arc<Metrics>,
 ) -> Arc<ChannelDirectory> {
@@ -78,6 +81,7 @@ pub(super) fn start_channels(
     let context = ChannelContext {
         ledger,
         sessions: Arc::clone(sessions),
+        pushes: Arc::clone(pushes),
         metrics: Arc::clone(metrics),
         pending_posts: limits.channel_pending_posts,
         batch_posts: settings.ledger.batch_posts,
@@ -140,6 +144,28 @@ pub(super) async fn start_push(
     };
     let rules = EndpointRules::new(&push.allowed_hosts, push.allow_loopback_http);
     Ok(Arc::new(WebPush::new(vapid, rules)?))
+}
+
+pub(super) fn start_pushes(
+    settings: &Settings,
+    url: &DatabaseUrl,
+    push: &Arc<WebPush>,
+    metrics: &Arc<Metrics>,
+    public_url: &str,
+) -> Result<Arc<Pushes>, StoreError> {
+    let context = WebPushContext {
+        store: Store::open_for_batches(url, &store_settings(settings))?,
+        push: Arc::clone(push),
+        metrics: Arc::clone(metrics),
+        public_url: public_url.to_owned(),
+        ack_timeout: Duration::from_millis(settings.notifications.ack_timeout_ms),
+        session_idle_days: settings.sessions.idle_days,
+    };
+    let limits = PushLimits {
+        in_flight: settings.push.max_in_flight,
+        in_flight_per_host: settings.push.max_in_flight_per_host,
+    };
+    Ok(Pushes::start(context, limits))
 }
 
 pub(super) fn http_settings(settings: &Settings) -> HttpSettings {

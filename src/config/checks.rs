@@ -247,6 +247,18 @@ impl Settings {
                 1_000_000,
             ),
             (
+                "push.max_in_flight",
+                as_u64(self.push.max_in_flight),
+                1,
+                10_000,
+            ),
+            (
+                "push.max_in_flight_per_host",
+                as_u64(self.push.max_in_flight_per_host),
+                1,
+                10_000,
+            ),
+            (
                 "sessions.idle_days",
                 self.sessions.idle_days.into(),
                 1,

@@ -1,8 +1,9 @@
 //! Points in time as the interface writes them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -22,6 +23,22 @@ impl Timestamp {
     #[must_use]
     pub fn as_datetime(&self) -> DateTime<Utc> {
         self.0
+    }
+
+    /// This much earlier, or the beginning of time.
+    #[must_use]
+    pub fn minus(&self, duration: Duration) -> Self {
+        let earlier = TimeDelta::from_std(duration)
+            .ok()
+            .and_then(|duration| self.0.checked_sub_signed(duration));
+        Self(earlier.unwrap_or(DateTime::<Utc>::MIN_UTC))
+    }
+
+    /// The time from `earlier` to this; none when `earlier` is later.
+    #[must_use]
+    pub fn since(&self, earlier: Self) -> Duration {
+        let passed = self.0.signed_duration_since(earlier.0);
+        passed.to_std().unwrap_or_default()
     }
 
     /// Seconds from `earlier` to this; negative when `earlier` is later.

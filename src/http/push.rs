@@ -12,10 +12,8 @@ use super::state::ApiState;
 use crate::domain::ids::PushSubscriptionId;
 use crate::domain::push::{AuthSecret, DeviceKeys, MAX_DEVICES_PER_USER, P256dh, PushDevice};
 use crate::domain::push_endpoint::PushEndpoint;
-use crate::domain::time::Timestamp;
-use crate::metrics::Metrics;
-use crate::push::{Outcome, PushContent, PushError};
-use crate::store::{NewPushSubscription, PushDeviceRef, StoreError, StoredPushTarget, Subscribed};
+use crate::push::PushError;
+use crate::store::{NewPushSubscription, PushDeviceRef, Subscribed};
 
 /// What a browser subscribes with.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -184,58 +182,17 @@ pub(super) async fn test(
         .find_push_target(device, state.session_idle_days)
         .await?
         .ok_or_else(Problem::not_found)?;
-    let Some(place) = state.push.try_reserve() else {
-        Metrics::count(&state.metrics.overloads, "pushes");
-        return Err(Problem::retry(Code::Overloaded, "Try again in a moment."));
-    };
-    actix_web::rt::spawn(async move {
-        send_test(&state, device, &target).await;
-        drop(place);
-    });
-    Ok(Accepted)
+    // Nobody waits for the push itself: what came of it is read from the list of devices.
+    if state.pushes.send_test(device, target).await {
+        Ok(Accepted)
+    } else {
+        Err(Problem::retry(Code::Overloaded, "Try again in a moment."))
+    }
 }
 
 fn device(caller: &Caller, subscription: PushSubscriptionId) -> PushDeviceRef {
     PushDeviceRef {
         user_id: caller.id(),
         subscription_id: subscription,
-    }
-}
-
-/// Nobody waits for this: what became of it is read from the list of devices.
-async fn send_test(state: &ApiState, device: PushDeviceRef, target: &StoredPushTarget) {
-    let content = PushContent::test(&state.public_url);
-    let sent_at = Timestamp::now();
-    let outcome = state
-        .push
-        .send(&target.endpoint, &target.keys, &content)
-        .await;
-    Metrics::count(&state.metrics.pushes, outcome.kind());
-    let subscription = device.subscription_id;
-    if outcome != Outcome::Delivered {
-        let outcome = outcome.kind();
-        tracing::info!(%subscription, outcome, "a test notification did not arrive");
-    }
-    if let Err(error) = record(state, device, target, sent_at, outcome).await {
-        tracing::warn!(%subscription, %error, "the outcome of a test notification is not noted");
-    }
-}
-
-async fn record(
-    state: &ApiState,
-    device: PushDeviceRef,
-    target: &StoredPushTarget,
-    sent_at: Timestamp,
-    outcome: Outcome,
-) -> Result<(), StoreError> {
-    match outcome {
-        Outcome::Gone => {
-            state
-                .store
-                .delete_gone_push_subscription(device, &target.keys)
-                .await
-        }
-        Outcome::Delivered => state.store.note_push_success(device).await,
-        _ => state.store.note_push_failure(device, sent_at).await,
     }
 }

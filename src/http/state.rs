@@ -12,6 +12,7 @@ use super::passwords::PasswordHasher;
 use super::problem::{Code, Problem};
 use crate::actors::channels::ChannelDirectory;
 use crate::actors::housekeeper::DatabaseWatch;
+use crate::actors::pushes::Pushes;
 use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
 use crate::config::Registration;
@@ -30,8 +31,10 @@ pub struct ApiState {
     pub sessions: Arc<SessionDirectory>,
     /// What a new socket works with.
     pub socket: Arc<SessionContext>,
-    /// Sends Web Push.
+    /// Signs, encrypts and sends Web Push.
     pub push: Arc<WebPush>,
+    /// Sees to pushes.
+    pub pushes: Arc<Pushes>,
     /// Rates.
     pub limits: RateLimits,
     /// Hashes and checks passwords.

@@ -1,5 +1,7 @@
 //! What is sent: JSON, cut to what push services take, encrypted to one browser (RFC 8291).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -18,9 +20,8 @@ use crate::domain::time::Timestamp;
 /// Bytes of JSON at most. The encrypted form is padded, and 4,096 bytes are what every push
 /// service takes.
 const MAX_PAYLOAD: usize = 3052;
-/// How long a push service keeps an alert for a device that is off: a day. What is older is
-/// read in the inbox.
-const ALERT_TTL_SECONDS: u32 = 24 * 3600;
+/// Characters of the preview that are left when a push service wants less.
+const SHORT_PREVIEW: usize = 40;
 /// Who asks for a test notification waits for it now.
 const TEST_TTL_SECONDS: u32 = 60;
 
@@ -61,6 +62,8 @@ pub enum PushContent {
         notification: Notification,
         /// Opens it in the web client.
         url: String,
+        /// How long a push service keeps it for a device that is off.
+        ttl: Duration,
     },
     /// The user asked for it.
     Test {
@@ -85,12 +88,29 @@ fn to_json<T: Serialize>(notification: &T, url: &str) -> Result<Vec<u8>, PushErr
 }
 
 impl PushContent {
-    /// The alert of `notification`, opened below `public_url`.
+    /// The alert of `notification`, opened below `public_url`, kept for `ttl` at most.
     #[must_use]
-    pub fn alert(notification: Notification, public_url: &str) -> Self {
+    pub fn alert(notification: Notification, public_url: &str, ttl: Duration) -> Self {
         let (channel, seq) = (notification.channel_id, notification.seq);
         let url = format!("{public_url}/c/{channel}/{seq}");
-        Self::Alert { notification, url }
+        Self::Alert {
+            notification,
+            url,
+            ttl,
+        }
+    }
+
+    /// The same in fewer words, for a push service that takes less than others. `None`: a test
+    /// notification has none to spare.
+    #[must_use]
+    pub fn shortened(mut self) -> Option<Self> {
+        let Self::Alert { notification, .. } = &mut self else {
+            return None;
+        };
+        notification.author.avatar_url = None;
+        let short = notification.preview.chars().take(SHORT_PREVIEW);
+        notification.preview = short.collect();
+        Some(self)
     }
 
     /// A test notification, which opens `public_url`.
@@ -111,7 +131,7 @@ impl PushContent {
 
     fn ttl_seconds(&self) -> u32 {
         match self {
-            Self::Alert { .. } => ALERT_TTL_SECONDS,
+            Self::Alert { ttl, .. } => u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
             Self::Test { .. } => TEST_TTL_SECONDS,
         }
     }
@@ -119,7 +139,9 @@ impl PushContent {
     /// The JSON, in at most `MAX_PAYLOAD` bytes.
     fn payload(&self) -> Result<Vec<u8>, PushError> {
         match self {
-            Self::Alert { notification, url } => alert_payload(notification, url),
+            Self::Alert {
+                notification, url, ..
+            } => alert_payload(notification, url),
             Self::Test { notification, url } => {
                 let payload = to_json(notification, url)?;
                 if payload.len() > MAX_PAYLOAD {
@@ -201,6 +223,7 @@ mod tests {
     use crate::domain::ids::{ChannelId, CommunityId, MessageId, Seq};
     use crate::domain::message::WebhookAuthor;
     use crate::domain::notification::NotificationKind;
+    use crate::domain::push_delivery::LIFETIME;
 
     fn alert(name: &str, preview: &str, avatar_url: Option<String>) -> PushContent {
         let notification = Notification {
@@ -219,7 +242,7 @@ mod tests {
             created_at: Timestamp::now(),
             read_at: None,
         };
-        PushContent::alert(notification, "https://chat.example.com")
+        PushContent::alert(notification, "https://chat.example.com", LIFETIME)
     }
 
     fn read(content: &PushContent) -> serde_json::Value {

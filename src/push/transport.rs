@@ -14,7 +14,7 @@ use reqwest::{Client, Response};
 use web_push::WebPushMessage;
 
 use super::addresses::is_public;
-use super::{Outcome, PushError};
+use super::{Outcome, PushError, PushRequest};
 use crate::domain::push_endpoint::PushEndpoint;
 
 /// How long a connection may take.
@@ -53,8 +53,12 @@ impl Transport {
         Ok(Self { client })
     }
 
-    /// Hands `message` to the push service of `endpoint`.
-    pub(super) async fn post(&self, endpoint: &PushEndpoint, message: WebPushMessage) -> Outcome {
+    /// Hands a push to the push service of `endpoint`.
+    pub(super) async fn post(
+        &self,
+        endpoint: &PushEndpoint,
+        PushRequest(message): PushRequest,
+    ) -> Outcome {
         let Some(headers) = headers(&message) else {
             return Outcome::Failed;
         };

@@ -76,6 +76,17 @@ pub struct StoreSettings {
     pub session_settings: Vec<&'static str>,
 }
 
+/// Settings of a connection whose statements work on many rows at once. They are planned once:
+/// the plans do not depend on the values. Every statement looks rows up by key, and
+/// PostgreSQL, which cannot guess how long an array is, would rather read a table of a thousand
+/// rows whole.
+pub(super) const LOOK_UP_BY_KEY: [&str; 4] = [
+    "plan_cache_mode=force_generic_plan",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+    "enable_seqscan=off",
+];
+
 impl StoreSettings {
     /// How long one round trip may take before the connection counts as lost: longer than the
     /// database's own limits, so that normally the database decides.

@@ -74,15 +74,7 @@ impl LedgerStore {
         let settings = StoreSettings {
             // One writes; the second is for finding out what became of a lost first one.
             pool_size: 2,
-            // Planned once: the plans do not depend on the values. Every statement looks rows
-            // up by key, and PostgreSQL, which cannot guess how long an array is, would
-            // rather read a table of a thousand rows whole.
-            session_settings: vec![
-                "plan_cache_mode=force_generic_plan",
-                "enable_hashjoin=off",
-                "enable_mergejoin=off",
-                "enable_seqscan=off",
-            ],
+            session_settings: connect::LOOK_UP_BY_KEY.to_vec(),
             ..settings.clone()
         };
         let round_trip = settings.patience();

@@ -7,7 +7,6 @@ use super::{Store, StoreError, days, fence};
 use crate::domain::ids::{PushSubscriptionId, SessionId, UserId};
 use crate::domain::push::{AuthSecret, DeviceKeys, MAX_DEVICES_PER_USER, P256dh, PushDevice};
 use crate::domain::push_endpoint::PushEndpoint;
-use crate::domain::time::Timestamp;
 
 const INSERT_KEY: &str = include_str!("../../sql/queries/vapid_keys/insert.sql");
 const FIND_KEY: &str = include_str!("../../sql/queries/vapid_keys/find.sql");
@@ -19,9 +18,6 @@ const UPSERT: &str = include_str!("../../sql/queries/push_subscriptions/upsert.s
 const LIST: &str = include_str!("../../sql/queries/push_subscriptions/list.sql");
 const FIND: &str = include_str!("../../sql/queries/push_subscriptions/find.sql");
 const DELETE: &str = include_str!("../../sql/queries/push_subscriptions/delete.sql");
-const DELETE_GONE: &str = include_str!("../../sql/queries/push_subscriptions/delete_gone.sql");
-const NOTE_SUCCESS: &str = include_str!("../../sql/queries/push_subscriptions/note_success.sql");
-const NOTE_FAILURE: &str = include_str!("../../sql/queries/push_subscriptions/note_failure.sql");
 
 /// A device about to be subscribed.
 #[derive(Debug)]
@@ -48,7 +44,7 @@ pub enum Subscribed {
 }
 
 /// One device of one user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PushDeviceRef {
     /// Whose it is.
     pub user_id: UserId,
@@ -60,6 +56,8 @@ pub struct PushDeviceRef {
 /// rules may have changed.
 #[derive(Clone)]
 pub struct StoredPushTarget {
+    /// Scheme, host and port of the push service.
+    pub origin: String,
     /// The endpoint's text. Not shown.
     pub endpoint: String,
     /// How to encrypt to it.
@@ -164,49 +162,6 @@ impl Store {
         let parameters: [super::Parameter<'_>; 2] = [&device.user_id, &device.subscription_id];
         Ok(self.execute(DELETE, &parameters).await? > 0)
     }
-
-    /// Ends a subscription that its push service no longer knows, unless the browser sent
-    /// other keys since `tried` were used.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delete_gone_push_subscription(
-        &self,
-        device: PushDeviceRef,
-        tried: &DeviceKeys,
-    ) -> Result<(), StoreError> {
-        let p256dh = tried.p256dh.reveal();
-        let parameters: [super::Parameter<'_>; 3] =
-            [&device.user_id, &device.subscription_id, &p256dh];
-        self.execute(DELETE_GONE, &parameters).await?;
-        Ok(())
-    }
-
-    /// Notes that a device was reached.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn note_push_success(&self, device: PushDeviceRef) -> Result<(), StoreError> {
-        self.execute(NOTE_SUCCESS, &[&device.user_id, &device.subscription_id])
-            .await?;
-        Ok(())
-    }
-
-    /// Notes that a push sent at `sent_at` did not reach its device. One that was sent later
-    /// and arrived counts for more, whichever is noted first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn note_push_failure(
-        &self,
-        device: PushDeviceRef,
-        sent_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let parameters: [super::Parameter<'_>; 3] =
-            [&device.user_id, &device.subscription_id, &sent_at];
-        self.execute(NOTE_FAILURE, &parameters).await?;
-        Ok(())
-    }
 }
 
 /// How often another user may win the race for one endpoint before this one gives up.
@@ -248,10 +203,11 @@ fn device(row: &Row) -> Result<PushDevice, StoreError> {
     })
 }
 
-fn target(row: &Row) -> Result<StoredPushTarget, StoreError> {
+pub(super) fn target(row: &Row) -> Result<StoredPushTarget, StoreError> {
     let unexpected =
         |refused| StoreError::Unexpected(format!("the key of a push subscription {refused}"));
     Ok(StoredPushTarget {
+        origin: row.try_get("origin")?,
         endpoint: row.try_get("endpoint")?,
         keys: DeviceKeys {
             p256dh: P256dh::parse(row.try_get("p256dh")?).map_err(unexpected)?,

@@ -1,5 +1,7 @@
--- Ends a subscription that its push service no longer knows, unless the browser has sent new
+-- Ends subscriptions that their push services no longer know, unless the browser has sent new
 -- keys meanwhile.
--- $1: user id, $2: subscription id, $3: the p256dh it was tried with.
+-- $1: user ids, $2: subscription ids, $3: the p256dh each was tried with, in step.
 -- Index: push_subscriptions_pkey.
-delete from push_subscriptions where user_id = $1 and id = $2 and p256dh = $3
+delete from push_subscriptions p
+using unnest($1::uuid[], $2::uuid[], $3::text[]) as t (user_id, id, p256dh)
+where p.user_id = t.user_id and p.id = t.id and p.p256dh = t.p256dh
