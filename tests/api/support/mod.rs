@@ -10,6 +10,7 @@ pub(crate) mod follower;
 pub(crate) mod formats;
 pub(crate) mod handshake;
 pub(crate) mod history;
+mod listener;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod process;

@@ -91,20 +91,11 @@ impl DeviceKeys {
     /// What a push says, by RFC 8291 and, for its content coding, RFC 8188. There is one
     /// record, as a push service asks.
     pub(crate) fn decrypt(&self, body: &[u8]) -> Result<Vec<u8>, String> {
-        if body.len() < HEADER + TAG + 1 {
-            return Err(format!("{} bytes are no encrypted push", body.len()));
-        }
-        let (header, record) = body.split_at(HEADER);
-        let (salt, rest) = header.split_at(16);
-        let (size, key_id) = rest.split_at(4);
-        let size = u32::from_be_bytes(size.try_into().unwrap());
-        if usize::from(key_id[0]) != POINT {
-            return Err(format!("a key id of {} bytes", key_id[0]));
-        }
-        if size < 18 || record.len() > usize::try_from(size).unwrap() {
-            return Err(format!("{} bytes in a record of {size}", record.len()));
-        }
-        let sender = &key_id[1..];
+        let Framed {
+            salt,
+            sender,
+            record,
+        } = Framed::read(body)?;
         let public = PublicKey::from_sec1_bytes(sender)
             .map_err(|error| format!("the sender's key is none: {error}"))?;
         let shared = self.private.diffie_hellman(&public);
@@ -127,6 +118,38 @@ impl DeviceKeys {
             Some(end) if opened[end] == 2 => Ok(opened[..end].to_vec()),
             _ => Err("the padding of the last record is wrong".to_owned()),
         }
+    }
+}
+
+/// An encrypted push, taken apart as far as anybody can who has no key.
+pub(super) struct Framed<'a> {
+    salt: &'a [u8],
+    /// The public key that the sender made for this push.
+    sender: &'a [u8],
+    record: &'a [u8],
+}
+
+impl<'a> Framed<'a> {
+    /// Takes `body` apart, or says what is wrong with it.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, String> {
+        if body.len() < HEADER + TAG + 1 {
+            return Err(format!("{} bytes are no encrypted push", body.len()));
+        }
+        let (header, record) = body.split_at(HEADER);
+        let (salt, rest) = header.split_at(16);
+        let (size, key_id) = rest.split_at(4);
+        let size = u32::from_be_bytes(size.try_into().unwrap());
+        if usize::from(key_id[0]) != POINT {
+            return Err(format!("a key id of {} bytes", key_id[0]));
+        }
+        if size < 18 || record.len() > usize::try_from(size).unwrap() {
+            return Err(format!("{} bytes in a record of {size}", record.len()));
+        }
+        Ok(Self {
+            salt,
+            sender: &key_id[1..],
+            record,
+        })
     }
 }
 

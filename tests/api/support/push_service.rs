@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::listener::{Listener, Request, Serving, answer, client_leaves};
 use super::push_crypto::{DeviceKeys, base64url, from_base64url, random};
 use super::push_device::Device;
-use super::push_request::{Registration, Request, answer, check, client_leaves, read_request};
+use super::push_request::{Registration, check};
 use super::socket::DEADLINE;
 
 /// What the service does in place of taking a push.
@@ -109,12 +109,11 @@ struct Shared {
 /// A running push service. It ends with this value, and fails the test if a request was wrong.
 pub(crate) struct PushService {
     shared: Arc<Shared>,
-    listener: JoinHandle<()>,
+    _serving: Serving,
 }
 
 impl Drop for PushService {
     fn drop(&mut self) {
-        self.listener.abort();
         if !std::thread::panicking() {
             let requests = self.requests();
             let faulty: Vec<_> = requests.iter().filter(|it| it.fault.is_some()).collect();
@@ -125,25 +124,23 @@ impl Drop for PushService {
 
 impl PushService {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let listener = Listener::bind().await;
         let shared = Arc::new(Shared {
-            origin: format!("http://{}", listener.local_addr().unwrap()),
+            origin: listener.origin(),
             state: Mutex::default(),
             count: watch::channel(0).0,
             abandoned: watch::channel(Vec::new()).0,
             released: watch::channel(false).0,
         });
-        let accepting = Arc::clone(&shared);
-        let accept = async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&accepting);
-                // A client that goes away meanwhile is no failure of the service.
-                tokio::spawn(async move { drop(serve(stream, &shared).await) });
-            }
-        };
+        let serving = Arc::clone(&shared);
+        let serving = listener.serve(move |stream| {
+            let shared = Arc::clone(&serving);
+            // A client that goes away meanwhile is no failure of the service.
+            async move { drop(serve(stream, &shared).await) }
+        });
         Self {
             shared,
-            listener: tokio::spawn(accept),
+            _serving: serving,
         }
     }
 
@@ -245,7 +242,7 @@ impl PushService {
 
 async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(request) = read_request(&mut stream).await? {
+    while let Some(request) = Request::read(&mut stream).await? {
         let forced = shared.take(&request);
         let ended = act(&mut stream, forced, shared).await?;
         if ended {
