@@ -34,6 +34,7 @@ mod property;
 mod push_acknowledged;
 mod push_alerts;
 mod push_answers;
+mod push_bounds;
 mod push_endpoints;
 mod push_retries;
 mod push_secrets;
