@@ -35,6 +35,7 @@ mod push_acknowledged;
 mod push_alerts;
 mod push_answers;
 mod push_bounds;
+mod push_crash;
 mod push_crash_points;
 mod push_endpoints;
 mod push_retries;
