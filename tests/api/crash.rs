@@ -65,13 +65,13 @@ async fn kill_again_and_again(launch: Launch, rounds: usize) {
 }
 
 /// A follower at work beside the test.
-struct Following {
+pub(crate) struct Following {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<Follower>,
 }
 
 impl Following {
-    fn start(mut follower: Follower) -> Self {
+    pub(crate) fn start(mut follower: Follower) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
@@ -81,7 +81,7 @@ impl Following {
         Self { stop, task }
     }
 
-    async fn stop(self) -> Follower {
+    pub(crate) async fn stop(self) -> Follower {
         self.stop.store(true, Ordering::SeqCst);
         self.task.await.expect("the follower saw nothing wrong")
     }

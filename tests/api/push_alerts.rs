@@ -1,12 +1,14 @@
 //! Mentions of members who have no socket open are pushed at once: to each of their devices,
 //! with what their inbox says and where to open it.
 
+use chatalot::config::Secret;
 use serde_json::{Value, json};
 
 use crate::support::formats::assert_time;
 use crate::support::history::id_of;
 use crate::support::push_scene::{FOR_EVER_MS, PushScene};
 use crate::support::push_service::PushService;
+use crate::support::server::TestServer;
 
 /// Seconds for which a push service keeps an alert.
 const DAY: u64 = 86_400;
@@ -152,6 +154,40 @@ async fn many_mentions_at_once_all_arrive_once() {
     let pushed: Vec<Value> = requests.into_iter().map(|it| it.payload).collect();
     assert_eq!(ids(&pushed), ids(&it.bob.whole_inbox().await));
     assert_eq!(it.service.requests().len(), MENTIONS);
+}
+
+#[tokio::test]
+async fn two_servers_of_one_database_push_each_alert_once() {
+    const MENTIONS: usize = 30;
+    let it = PushScene::start().await;
+    let url = it.database().url();
+    let _other = TestServer::with(|settings| {
+        settings.database.url = Secret::new(url);
+        settings.push.allow_loopback_http = true;
+        settings.notifications.ack_timeout_ms = 1000;
+    })
+    .await;
+    let mut socket = it.bob.socket().await;
+    for number in 0..MENTIONS {
+        // Half of them are planned by one as nobody is there, half by the other in its time.
+        if number == MENTIONS / 2 {
+            drop(socket);
+            socket = it.community.owner.socket().await;
+        }
+        it.mention(&number.to_string()).await;
+    }
+    it.service.wait_for_requests(MENTIONS).await;
+    it.books.wait_until_nothing_is_owed().await;
+    let mut ids: Vec<String> = it.bob.whole_inbox().await.iter().map(id_of).collect();
+    let mut sent: Vec<String> = it
+        .service
+        .requests()
+        .iter()
+        .map(|it| id_of(&it.payload))
+        .collect();
+    ids.sort();
+    sent.sort();
+    assert_eq!(sent, ids);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::support::database::TestDatabase;
 use crate::support::fixtures::User;
 use crate::support::metrics::scrape;
 use crate::support::process::Launch;
+use crate::support::push_scene::PushScene;
 use crate::support::push_service::{Forced, PushService};
 
 #[tokio::test]
@@ -78,4 +79,47 @@ async fn no_endpoint_key_or_signature_reaches_the_log() {
             assert!(!metrics.contains(&secret), "{secret} is in the metrics");
         }
     }
+}
+
+#[tokio::test]
+async fn neither_where_an_alert_goes_nor_what_it_says_reaches_the_log() {
+    let settings = [("CHATALOT_LOG__LEVEL", "trace")];
+    let mut it = PushScene::launch(&settings).await;
+    let endpoint = it.device.endpoint.clone();
+    let told = Forced::Answer {
+        status: 500,
+        headers: Vec::new(),
+        body: endpoint.clone().into_bytes(),
+    };
+    let redirect = Forced::with_headers(307, &[("location", &endpoint)]);
+    let [busy, refused, too_large] = [503, 403, 413].map(Forced::status);
+    let ways = [
+        (1, told),
+        (1, Forced::Drop),
+        (1, busy),
+        (1, refused),
+        (1, redirect),
+        (2, too_large),
+    ];
+    for (times, forced) in ways {
+        it.service.force(times, &forced);
+        it.mention("the word is xyzzy-plugh").await;
+        it.bob.wait_for_failing(&it.device_id).await;
+        it.books.hurry_until_nothing_is_owed().await;
+        it.mention("the word is xyzzy-plugh").await;
+        it.bob.wait_for_healthy(&it.device_id).await;
+    }
+    it.service.forget(&it.device);
+    it.mention("the word is xyzzy-plugh").await;
+    it.bob
+        .wait_for_devices("a removed device", <[Value]>::is_empty)
+        .await;
+    let metrics = scrape(it.server.metrics_port).await;
+    it.server.stop().await;
+    it.expect_secrets_untold(&[]);
+    it.device.expect_untold(&metrics);
+    let log = it.server.log();
+    assert!(log.contains("pushes did not arrive"), "{log}");
+    let line = log.lines().find(|line| line.contains("xyzzy"));
+    assert_eq!(line, None, "what was said is in the log");
 }

@@ -42,6 +42,8 @@ pub(crate) struct Follower {
     pub(crate) user: User,
     socket: Option<WsClient>,
     receive_buffer: Option<u32>,
+    /// Whether it says so when an alert has reached it.
+    acknowledges: bool,
     epoch: Option<String>,
     places: HashMap<String, Place>,
     /// The ids of the alerts it was shown, each once.
@@ -62,6 +64,7 @@ impl Follower {
             user: user.clone(),
             socket: None,
             receive_buffer: None,
+            acknowledges: false,
             epoch: None,
             places: HashMap::new(),
             mentions: HashSet::new(),
@@ -75,6 +78,12 @@ impl Follower {
     /// Lets the kernel hold only little of what the client has not read.
     pub(crate) fn with_receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Acknowledges every alert that it is shown.
+    pub(crate) fn acknowledging(mut self) -> Self {
+        self.acknowledges = true;
         self
     }
 
@@ -251,7 +260,12 @@ impl Follower {
                 (place.on, place.wanted) = (false, false);
             }
             "mention" => {
-                self.mentions.insert(id_of(&frame["notification"]));
+                let id = id_of(&frame["notification"]);
+                if self.acknowledges {
+                    self.send(json!({"type": "ack", "notifications": [id]}))
+                        .await;
+                }
+                self.mentions.insert(id);
             }
             "error" => {
                 let code = frame["code"].as_str().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Reading a number from the Prometheus listener.
 
+use std::collections::BTreeMap;
+
 use super::socket::DEADLINE;
 
 /// The sum of the samples of the first gauge whose name contains `part`, if there is one.
@@ -43,5 +45,34 @@ pub(crate) async fn wait_for_gauge(port: u16, part: &str, value: f64) {
     if reached.is_err() {
         let text = scrape(port).await;
         panic!("the gauge {part} is {last:?} and not {value}:\n{text}");
+    }
+}
+
+/// The counter `name` of each of its kinds.
+pub(crate) async fn counts(port: u16, name: &str) -> BTreeMap<String, u64> {
+    let text = scrape(port).await;
+    let start = format!("{name}_total{{kind=\"");
+    let samples = text.lines().filter_map(|line| line.strip_prefix(&start));
+    let parts = samples.filter_map(|sample| sample.split_once("\"} "));
+    parts
+        .map(|(kind, count)| (kind.to_owned(), count.parse().expect("a whole number")))
+        .collect()
+}
+
+/// Waits until the counter has these values, and no other kinds.
+pub(crate) async fn wait_for_counts(port: u16, name: &str, expected: &[(&str, u64)]) {
+    let expected: BTreeMap<String, u64> = expected
+        .iter()
+        .map(|(kind, count)| ((*kind).to_owned(), *count))
+        .collect();
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let found = counts(port, name).await;
+        if found == expected {
+            return;
+        }
+        let now = tokio::time::Instant::now();
+        assert!(now < deadline, "{name} is {found:?} and not {expected:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

@@ -163,12 +163,17 @@ impl PushBooks {
         rows.iter().map(of).collect()
     }
 
+    /// What `statement` counts.
+    pub(crate) async fn count(&self, statement: &str) -> i64 {
+        let row = self.client.query_one(statement, &[]).await;
+        row.expect("a count").get(0)
+    }
+
     /// Waits until `statement`, which counts something, says at least `count`.
     pub(crate) async fn wait_for_count(&self, statement: &str, count: i64) {
         let what = format!("{statement} should reach {count}");
         self.until(&what, DEADLINE, async || {
-            let row = self.client.query_one(statement, &[]).await;
-            let found: i64 = row.expect("a count").get(0);
+            let found = self.count(statement).await;
             let reached = found >= count;
             reached.then_some(()).ok_or_else(|| found.to_string())
         })
@@ -183,6 +188,20 @@ impl PushBooks {
             &[],
         )
         .await;
+    }
+
+    /// Waits until nothing waits any more, and lets nothing wait for its time.
+    pub(crate) async fn hurry_until_nothing_is_owed(&self) {
+        let hurry = async {
+            loop {
+                self.make_due().await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::select! {
+            () = self.wait_until_nothing_is_owed() => {}
+            () = hurry => {}
+        }
     }
 
     /// Leaves time for a test before anything is tried again.

@@ -14,14 +14,10 @@ pub(crate) struct PushProcess {
     pub(crate) metrics_port: u16,
     /// What earlier processes wrote.
     earlier: String,
-    pub(crate) database: TestDatabase,
+    _database: TestDatabase,
 }
 
 impl PushProcess {
-    fn process(&self) -> &ServerProcess {
-        self.running.as_ref().expect("a process that is up")
-    }
-
     /// Everything that was logged so far, by all processes.
     pub(crate) fn log(&self) -> String {
         let now = self.running.as_ref().map(ServerProcess::stderr);
@@ -89,7 +85,7 @@ impl PushScene<PushProcess> {
             launch,
             metrics_port,
             earlier: String::new(),
-            database,
+            _database: database,
         };
         Self::furnish(server, books, &anonymous).await
     }
