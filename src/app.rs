@@ -14,8 +14,8 @@ use quick_cache::sync::Cache;
 
 pub use self::database::{Database, private_postgres};
 use self::wiring::{
-    cores, http_settings, listen, serve_metrics, session_context, start_channels, start_push,
-    start_pushes, store_settings,
+    cores, http_settings, listen, serve_metrics, session_context, start_acknowledgements,
+    start_channels, start_push, start_pushes, store_settings,
 };
 use crate::actors::arbiters::Arbiters;
 use crate::actors::housekeeper::{DatabaseWatch, Housekeeper};
@@ -124,7 +124,8 @@ impl App {
         let public_url = settings.public_url(port);
         let pushes = start_pushes(settings, database.url(), &push, &metrics, &public_url)?;
         let channels = start_channels(settings, &ledgers, &sessions, &pushes, &arbiters, &metrics);
-        let socket = session_context(settings, &store, &sessions, &channels, &arbiters, &metrics);
+        let acks = start_acknowledgements(settings, database.url(), &arbiters, &metrics)?;
+        let socket = session_context(settings, &store, &sessions, &channels, acks, &metrics);
         let watch = DatabaseWatch::answering();
         Housekeeper {
             store: store.clone(),

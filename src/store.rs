@@ -97,6 +97,22 @@ impl Store {
         Self::open(url, &settings)
     }
 
+    /// Opens a connection for notes that may be lost in a power cut, because what they say will
+    /// be said again.
+    ///
+    /// # Errors
+    /// When the URL or the TLS set-up cannot be used.
+    pub fn open_for_notes(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let mut session_settings = connect::LOOK_UP_BY_KEY.to_vec();
+        session_settings.push(connect::NOT_FLUSHED);
+        let settings = StoreSettings {
+            pool_size: 1,
+            session_settings,
+            ..settings.clone()
+        };
+        Self::open(url, &settings)
+    }
+
     /// Closes every connection; what still uses one finishes first.
     pub fn close(&self) {
         self.pool.close();

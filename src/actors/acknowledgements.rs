@@ -1,7 +1,9 @@
 //! Writes down which alerts reached a client, many at a time.
 //!
-//! What arrives while a write is in flight is the next write. On overload the client is told,
-//! and its alert is offered again later; while the database is away what was accepted waits.
+//! Nobody waits for it, so a few milliseconds' worth are written together, and the write is not
+//! flushed to the disk on its own: what a power cut takes is offered, or pushed, once more. On
+//! overload the client is told, and its alert is offered again later; while the database is
+//! away what was accepted waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,10 @@ use crate::store::{Acknowledgement, Store};
 
 /// Acknowledgements in one statement at most.
 const BATCH: usize = 1000;
+/// For how long acknowledgements are gathered before they are written. Far less than the time
+/// after which an alert is pushed; a transaction for each few would cost the database more than
+/// the posts do.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long to wait after a failed write.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -156,6 +162,7 @@ struct AcknowledgementActor {
     store: Store,
     metrics: Arc<Metrics>,
     waiting: Vec<(Acknowledgement, Arc<Permits>)>,
+    /// Whether a write is under way, or will be when enough was gathered.
     writing: bool,
 }
 
@@ -179,11 +186,22 @@ impl Handler<Acknowledge> for AcknowledgementActor {
         self.waiting.extend(
             acknowledgements.map(|acknowledgement| (acknowledgement, Arc::clone(&permits))),
         );
-        self.write_next(ctx);
+        self.write_soon(ctx);
     }
 }
 
 impl AcknowledgementActor {
+    fn write_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.writing || self.waiting.is_empty() {
+            return;
+        }
+        self.writing = true;
+        ctx.run_later(GATHER, |actor, ctx| {
+            actor.writing = false;
+            actor.write_next(ctx);
+        });
+    }
+
     fn write_next(&mut self, ctx: &mut Context<Self>) {
         if self.writing || self.waiting.is_empty() {
             return;
@@ -228,7 +246,7 @@ impl AcknowledgementActor {
                     );
                 }
             }
-            actor.write_next(ctx);
+            actor.write_soon(ctx);
         }));
     }
 }

@@ -95,12 +95,23 @@ pub(super) fn start_channels(
     )
 }
 
+pub(super) fn start_acknowledgements(
+    settings: &Settings,
+    url: &DatabaseUrl,
+    arbiters: &Arbiters,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<Acknowledgements>, StoreError> {
+    let store = Store::open_for_notes(url, &store_settings(settings))?;
+    let pending = settings.notifications.pending_acks;
+    Ok(Acknowledgements::start(store, pending, arbiters, metrics))
+}
+
 pub(super) fn session_context(
     settings: &Settings,
     store: &Store,
     sessions: &Arc<SessionDirectory>,
     channels: &Arc<ChannelDirectory>,
-    arbiters: &Arbiters,
+    acknowledgements: Arc<Acknowledgements>,
     metrics: &Arc<Metrics>,
 ) -> Arc<SessionContext> {
     let sockets = &settings.sockets;
@@ -108,12 +119,7 @@ pub(super) fn session_context(
         sessions: Arc::clone(sessions),
         channels: Arc::clone(channels),
         history: History::new(store.clone(), sockets.replay_reads, Arc::clone(metrics)),
-        acknowledgements: Acknowledgements::start(
-            store.clone(),
-            settings.notifications.pending_acks,
-            arbiters,
-            metrics,
-        ),
+        acknowledgements,
         metrics: Arc::clone(metrics),
         budget_bytes: sockets.budget_bytes,
         heartbeat_interval: Duration::from_millis(sockets.heartbeat_interval_ms),

@@ -87,6 +87,10 @@ pub(super) const LOOK_UP_BY_KEY: [&str; 4] = [
     "enable_seqscan=off",
 ];
 
+/// A setting of a connection whose commits need not survive a power cut. They are in order and
+/// whole all the same.
+pub(super) const NOT_FLUSHED: &str = "synchronous_commit=off";
+
 impl StoreSettings {
     /// How long one round trip may take before the connection counts as lost: longer than the
     /// database's own limits, so that normally the database decides.
