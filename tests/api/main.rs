@@ -34,6 +34,7 @@ mod property;
 mod push_acknowledged;
 mod push_alerts;
 mod push_endpoints;
+mod push_in_firefox;
 mod push_secrets;
 mod push_subscriptions;
 mod push_test_notification;
