@@ -38,6 +38,7 @@ mod push_bounds;
 mod push_crash;
 mod push_crash_points;
 mod push_endpoints;
+mod push_in_firefox;
 mod push_metrics;
 mod push_outage;
 mod push_retries;

@@ -1,10 +1,13 @@
 //! What the tests share: a database and a server each, and a client that checks every answer.
 
 pub(crate) mod answer;
+pub(crate) mod autopush;
+mod autopush_connection;
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod database;
 pub(crate) mod endpoints;
+pub(crate) mod firefox;
 pub(crate) mod fixtures;
 pub(crate) mod follower;
 pub(crate) mod formats;
@@ -26,3 +29,4 @@ pub(crate) mod raw;
 pub(crate) mod raw_socket;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod timeline;
