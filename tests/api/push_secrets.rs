@@ -107,6 +107,7 @@ async fn neither_where_an_alert_goes_nor_what_it_says_reaches_the_log() {
         it.bob.wait_for_failing(&it.device_id).await;
         it.books.hurry_until_nothing_is_owed().await;
         it.mention("the word is xyzzy-plugh").await;
+        it.books.wait_until_nothing_is_owed().await;
         it.bob.wait_for_healthy(&it.device_id).await;
     }
     it.service.forget(&it.device);
