@@ -3,13 +3,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test build format
+.PHONY: help run test build loadtest bench format
 
 # A shell that was open while rustup was installed does not know its directory yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the server and run it; options in ARGS, e.g. make run ARGS="--config my.toml"
 	@scripts/prerequisites run
@@ -25,6 +25,15 @@ test: ## Check format, lints and documentation, and run every test
 build: ## Build the server: target/release/chatalot
 	@scripts/prerequisites build
 	cargo build --release --locked
+
+loadtest: ## Put a server under load and print what it did; options in ARGS, e.g. ARGS=saturation
+	@scripts/prerequisites run
+	cargo build --release --locked --workspace
+	target/release/loadtest $(ARGS)
+
+bench: ## Time the parts of the server that do no I/O
+	@scripts/prerequisites build
+	cargo bench --locked -p chatalot-loadtest
 
 format: ## Format the source
 	cargo fmt --all

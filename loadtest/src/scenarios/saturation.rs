@@ -1,0 +1,190 @@
+//! Posts as fast as they are answered, over few and many channels, without and with mentions.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{PATIENCE, arrive};
+use crate::board::Board;
+use crate::crowd::Crowd;
+use crate::failure::Outcome;
+use crate::populate::{Membership, World};
+use crate::postgres_tools::pgbench;
+use crate::posting::Poster;
+use crate::row::Row;
+use crate::script::Script;
+use crate::stage::{Bench, Stage};
+use crate::watcher::Seat;
+
+pub(super) const NAME: &str = "saturation";
+
+/// Names that are no members', as in a post of a package manager or a mail.
+const NOBODY: &str = " deploy of web-42 by @nobody_here_1 and @nobody_here_2: 14 checks passed";
+
+/// As fast as it is answered.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Saturation {
+    /// Connections, each with one post on its way [default: 64].
+    #[arg(long)]
+    connections: Option<usize>,
+    /// Numbers of channels, with commas between [default: 1,16,1000].
+    #[arg(long, value_delimiter = ',')]
+    channels: Vec<usize>,
+    /// Members who are online and mentioned in turn [default: 100].
+    #[arg(long)]
+    members: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mentions {
+    None,
+    Nobody,
+    Online,
+}
+
+impl fmt::Display for Mentions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "plain",
+            Self::Nobody => "mentions of nobody",
+            Self::Online => "one online member mentioned",
+        })
+    }
+}
+
+/// How long and how hard.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    connections: usize,
+    warm_up: Duration,
+    length: Duration,
+}
+
+impl Saturation {
+    pub(super) async fn run(&self, bench: &Bench, rows: &mut Vec<Row>) -> Outcome<()> {
+        let stage = bench.stage(&[]).await?;
+        let seconds = bench.seconds(10.0, 1.0);
+        let effort = Effort {
+            connections: bench.size(self.connections, 64, 4),
+            warm_up: Duration::from_secs_f64((seconds / 5.0).max(0.2)),
+            length: Duration::from_secs_f64(seconds),
+        };
+        let members = bench.size(self.members, 100, 3);
+        let mut counts = bench.size(None, vec![1, 16, 1000], vec![1, 3]);
+        if !self.channels.is_empty() {
+            counts.clone_from(&self.channels);
+        }
+        let companion = counts.get(counts.len() / 2).copied();
+        for channels in counts {
+            stage
+                .progress
+                .scene(format!("saturation: {channels} channels"));
+            let world = World::make(&stage, channels, members, Membership::Everywhere).await?;
+            for mentions in [Mentions::None, Mentions::Nobody, Mentions::Online] {
+                let scene = Scene {
+                    stage: &stage,
+                    world: &world,
+                    mentions,
+                };
+                let row = scene.measure(effort).await?;
+                let plain = row.posts;
+                rows.push(row);
+                if mentions == Mentions::None && Some(channels) == companion {
+                    add_pgbench(&stage, rows, plain, seconds).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Directly after the plain posts, because a minute later the disk may be another.
+async fn add_pgbench(
+    stage: &Stage,
+    rows: &mut Vec<Row>,
+    plain: Option<(u64, f64)>,
+    seconds: f64,
+) -> Outcome<()> {
+    let Some(row) = pgbench(stage, seconds.round() as u64).await? else {
+        return Ok(());
+    };
+    let rate = |(number, seconds): (u64, f64)| number as f64 / seconds.max(0.001);
+    let ratio = plain.map_or(0.0, rate) / row.posts.map_or(1.0, rate).max(1.0);
+    rows.push(row.figure("plain posts just before, as a multiple of this", ratio, ""));
+    Ok(())
+}
+
+struct Scene<'a> {
+    stage: &'a Stage,
+    world: &'a World,
+    mentions: Mentions,
+}
+
+impl Scene<'_> {
+    async fn measure(&self, effort: Effort) -> Outcome<Row> {
+        let channels = self.world.channels.len();
+        let variant = match channels {
+            1 => format!("1 channel, {}", self.mentions),
+            _ => format!("{channels} channels, {}", self.mentions),
+        };
+        self.stage.progress.scene(format!("saturation: {variant}"));
+        let board = Arc::new(Board::default());
+        let _crowd = self.crowd(&board).await?;
+        let poster = Poster {
+            target: self.stage.target.clone(),
+            script: Arc::new(self.script()),
+            connections: effort.connections,
+            progress: self.stage.progress.clone(),
+        };
+        poster.closed_loop(effort.warm_up).await?;
+        board.begin();
+        let before = self.stage.metrics().await;
+        let meter = self.stage.meter().start();
+        let posted = poster.closed_loop(effort.length).await?;
+        let mentions = match self.mentions {
+            Mentions::Online => posted.accepted,
+            Mentions::None | Mentions::Nobody => 0,
+        };
+        arrive(&board, 0, mentions, PATIENCE).await;
+        let usage = meter.stop();
+        let mut row = Row::new(NAME, variant).posted(&posted);
+        if mentions > 0 {
+            row = row.series(board.mentions.against(mentions));
+        }
+        if let Some((before, after)) = before.zip(self.stage.metrics().await) {
+            let batches = after.growth(&before, "ledger_batches_total").max(1.0);
+            let posts = after.growth(&before, "posts_total");
+            row = row.figure("posts in a transaction", posts / batches, "");
+        }
+        if let Some(idle) = usage.idle_share {
+            row = row.figure("machine idle", idle * 100.0, "%");
+        }
+        row.usage = Some(usage);
+        row.memory = self.stage.memory();
+        Ok(row.refuse(self.stage.judge(usage.refuse_closed())))
+    }
+
+    /// The members who are mentioned, at sockets that watch no channel: they are there for the
+    /// alerts alone.
+    async fn crowd(&self, board: &Arc<Board>) -> Outcome<Crowd> {
+        let members: &[_] = match self.mentions {
+            Mentions::Online => &self.world.members,
+            Mentions::None | Mentions::Nobody => &[],
+        };
+        let seats = members.iter().enumerate();
+        let seats = seats.map(|(at, member)| Seat::new(&member.token, None, at));
+        let stage = self.stage;
+        Crowd::gather(&stage.target, board, seats.collect(), &stage.progress).await
+    }
+
+    fn script(&self) -> Script {
+        let script = Script::plain(&self.stage.target.host, self.world.webhooks());
+        match self.mentions {
+            Mentions::None => script,
+            Mentions::Nobody => script.with_tail(NOBODY),
+            Mentions::Online => script.mentioning(self.world.names()),
+        }
+    }
+}
