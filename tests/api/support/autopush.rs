@@ -24,8 +24,14 @@ use super::push_crypto::{base64url, random};
 use super::push_request::{Fault, check_sealed};
 use super::timeline::Timeline;
 
-/// How long anything that a browser does may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// What a push is sent with.
+const SENT: [&str; 5] = [
+    "authorization",
+    "content-encoding",
+    "ttl",
+    "topic",
+    "urgency",
+];
 
 /// What a page of the browser subscribed to.
 struct Subscribed {
@@ -89,7 +95,10 @@ impl Drop for Autopush {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let faults = self.shared.state.borrow().faults.clone();
-            assert!(faults.is_empty(), "the push service refused: {faults:#?}");
+            if !faults.is_empty() {
+                let timeline = &self.shared.timeline;
+                timeline.fail(&format!("the push service refused: {faults:#?}"));
+            }
         }
     }
 }
@@ -157,7 +166,7 @@ impl Autopush {
     async fn wait_until(&self, what: &str, is_so: impl Fn(&State) -> bool) {
         let mut state = self.shared.state.subscribe();
         let wait = async { drop(state.wait_for(is_so).await) };
-        self.shared.timeline.within(DEADLINE, what, wait).await;
+        self.shared.timeline.in_time(what, wait).await;
     }
 
     /// Sends `push` once more, byte for byte, as an application server does that got no answer.
@@ -165,16 +174,16 @@ impl Autopush {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
-            .timeout(DEADLINE)
             .build()
             .unwrap();
         let mut request = client.post(format!("{}{}", self.shared.origin, push.path));
-        let sent = ["authorization", "ttl", "topic", "urgency"];
-        for name in sent.into_iter().chain(["content-encoding"]) {
+        for name in SENT {
             request = request.header(name, push.header(name));
         }
-        let response = request.body(push.body.clone()).send().await.unwrap();
-        assert_eq!(response.status(), 201, "the push is taken as before");
+        let sent = request.body(push.body.clone()).send();
+        let answer = self.shared.timeline.in_time("an answer to a repeat", sent);
+        let status = answer.await.unwrap().status();
+        assert_eq!(status, 201, "the push is taken as before");
     }
 }
 
@@ -204,7 +213,7 @@ impl Shared {
     /// Waits until the browser is to be away, or to be there.
     pub(super) async fn wait_until_away(&self, away: bool) {
         let mut state = self.state.subscribe();
-        // This value has the sender.
+        // The sender lives as long as this value.
         let _ = state.wait_for(|state| state.away == away).await;
     }
 

@@ -19,8 +19,6 @@ use self::bidi::Bidi;
 use self::page::PageServer;
 use super::timeline::Timeline;
 
-/// How long anything may take on a busy machine, the start of the browser above all.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the end of the browser may take. It is killed, so nothing has to be written.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -53,7 +51,7 @@ impl Firefox {
             }
             timeline.fail("Firefox did not start; what it said is below")
         };
-        let url = timeline.within(DEADLINE, "a browser that listens", listening);
+        let url = timeline.in_time("a browser that listens", listening);
         let url = url.await;
         let opened = async {
             let page = PageServer::start().await;
@@ -61,7 +59,7 @@ impl Firefox {
             bidi.open(page.url()).await;
             (bidi, page)
         };
-        let opened = timeline.within(DEADLINE, "a page in the browser", opened);
+        let opened = timeline.in_time("a page in the browser", opened);
         let (bidi, page) = opened.await;
         Self {
             bidi,
@@ -91,7 +89,7 @@ impl Firefox {
     async fn call(&mut self, function: &str, arguments: &[&str]) -> Value {
         let call = self.bidi.call(function, arguments);
         let what = format!("an answer of {function}() in the page");
-        self.timeline.within(DEADLINE, &what, call).await
+        self.timeline.in_time(&what, call).await
     }
 }
 

@@ -3,15 +3,14 @@
 exec 3<&0
 "$@" 3<&- &
 browser=$!
+# The test may be gone before it has read what we say, which must not end us early.
+trap '' PIPE
 {
     # Nothing is ever written there: this is the end of the test.
     read -r _
     kill -KILL $browser
 } <&3 &
 wait $browser
-status=$?
+echo "the browser ended with status $?" >&2
 rm -rf "$PLACE"
-# Nobody may be left to read it, which must not end us before the last line.
-trap '' PIPE
-echo "the browser ended with status $status" >&2
 kill -KILL 0
