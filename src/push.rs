@@ -118,7 +118,7 @@ impl WebPush {
         let endpoint = match PushEndpoint::parse(endpoint, &self.rules) {
             Ok(endpoint) => endpoint,
             Err(refused) => {
-                tracing::warn!(%refused, "a stored push endpoint is no longer allowed");
+                tracing::debug!(%refused, "a stored push endpoint is no longer allowed");
                 return Outcome::Misconfigured;
             }
         };
@@ -126,7 +126,7 @@ impl WebPush {
             Ok(request) => self.transport.post(&endpoint, request).await,
             Err(PushError::TooLarge) => Outcome::TooLarge,
             Err(error) => {
-                tracing::warn!(%error, "a push could not be made");
+                tracing::debug!(%error, "a push could not be made");
                 Outcome::Failed
             }
         }

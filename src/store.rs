@@ -91,7 +91,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let settings = StoreSettings {
             pool_size: 2,
-            session_settings: connect::LOOK_UP_BY_KEY.to_vec(),
+            session_settings: [&connect::LOOK_UP_BY_KEY[..], &[connect::PLAN_ANEW]].concat(),
             ..settings.clone()
         };
         Self::open(url, &settings)
@@ -103,8 +103,8 @@ impl Store {
     /// # Errors
     /// When the URL or the TLS set-up cannot be used.
     pub fn open_for_notes(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Self, StoreError> {
-        let mut session_settings = connect::LOOK_UP_BY_KEY.to_vec();
-        session_settings.push(connect::NOT_FLUSHED);
+        let further = [connect::PLAN_ANEW, connect::NOT_FLUSHED];
+        let session_settings = [&connect::LOOK_UP_BY_KEY[..], &further].concat();
         let settings = StoreSettings {
             pool_size: 1,
             session_settings,

@@ -1,7 +1,8 @@
 //! Writes down which alerts reached a client, many at a time.
 //!
 //! Nobody waits for it, so a few milliseconds' worth are written together, and the write is not
-//! flushed to the disk on its own: what a power cut takes is offered, or pushed, once more. On
+//! flushed to the disk on its own: what a stop or a power cut takes
+//! is offered, or pushed, once more. On
 //! overload the client is told, and its alert is offered again later; while the database is
 //! away what was accepted waits.
 

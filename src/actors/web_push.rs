@@ -36,6 +36,8 @@ use crate::store::{
 
 /// Alerts that are written down as owed in one transaction at most.
 const BATCH: usize = 500;
+/// Pushes whose outcomes are noted in one transaction at most.
+const SETTLED_TOGETHER: usize = 1000;
 /// How long to wait after the database failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -184,8 +186,10 @@ impl WebPushActor {
     /// Writes down what is owed, and takes up what is due.
     fn take_up(&mut self, ctx: &mut Context<Self>) {
         let wanted = self.look_for_due || !self.handed_over.is_empty();
-        // What could not be noted must not be taken up a second time when its lease ends.
-        if self.taking_up || !wanted || self.unsettled {
+        // What could not be noted must not be taken up a second time when its lease ends, and
+        // what is taken up must be noted as fast: not all of it holds a place.
+        let behind = self.unsettled || self.attempted.len() >= BATCH;
+        if self.taking_up || !wanted || behind {
             return;
         }
         self.taking_up = true;
@@ -204,9 +208,13 @@ impl WebPushActor {
                     actor.take_up(ctx);
                 }
                 // The next look finds it.
-                Err(error) => tracing::debug!(
+                Err(error) if error.is_transient() => tracing::debug!(
                     error = &error as &dyn std::error::Error,
                     "pushes wait for the database"
+                ),
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "pushes cannot be taken up"
                 ),
             }
         }));
@@ -246,7 +254,8 @@ impl WebPushActor {
             return;
         }
         self.settling = true;
-        let attempted = std::mem::take(&mut self.attempted);
+        let most = self.attempted.len().min(SETTLED_TOGETHER);
+        let attempted: Vec<_> = self.attempted.drain(..most).collect();
         let mut settlement = PushSettlement::default();
         for one in &attempted {
             one.add_to(&mut settlement);
@@ -270,12 +279,7 @@ impl WebPushActor {
                         Err(error) if error.is_transient() => {
                             actor.on_unsettled(attempted, &error);
                         }
-                        // It would fail for ever. They are taken up again when their leases
-                        // end, each time with one attempt less.
-                        Err(error) => tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "what came of pushes cannot be noted"
-                        ),
+                        Err(error) => actor.on_unsettleable(&error),
                     }
                     actor.settle(ctx);
                     actor.take_up(ctx);
@@ -295,6 +299,15 @@ impl WebPushActor {
         }
         self.unsettled = false;
         // Places are free again, and something may have waited for one.
+        self.look_for_due = true;
+    }
+
+    /// What would fail for ever is dropped. It is taken up again when its leases end, each time
+    /// with one attempt less; the rest goes on.
+    fn on_unsettleable(&mut self, error: &StoreError) {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "what came of pushes cannot be noted");
+        self.unsettled = false;
         self.look_for_due = true;
     }
 

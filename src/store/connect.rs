@@ -76,16 +76,20 @@ pub struct StoreSettings {
     pub session_settings: Vec<&'static str>,
 }
 
-/// Settings of a connection whose statements work on many rows at once. They are planned once:
-/// the plans do not depend on the values. Every statement looks rows up by key, and
-/// PostgreSQL, which cannot guess how long an array is, would rather read a table of a thousand
-/// rows whole.
-pub(super) const LOOK_UP_BY_KEY: [&str; 4] = [
-    "plan_cache_mode=force_generic_plan",
+/// Settings of a connection whose statements work on many rows at once. Every statement looks
+/// rows up by key, and PostgreSQL, which cannot guess how long an array is, would rather read a
+/// table of a thousand rows whole.
+pub(super) const LOOK_UP_BY_KEY: [&str; 3] = [
     "enable_hashjoin=off",
     "enable_mergejoin=off",
     "enable_seqscan=off",
 ];
+/// Plans statements once: the plans do not depend on the values. For tables that statements find
+/// by one key only.
+pub(super) const PLAN_ONCE: &str = "plan_cache_mode=force_generic_plan";
+/// Plans statements anew each time. A table with several keys that fit looks the same by each of
+/// them while it is small; a plan made then, and kept, reads far too much once it has grown.
+pub(super) const PLAN_ANEW: &str = "plan_cache_mode=force_custom_plan";
 
 /// A setting of a connection whose commits need not survive a power cut. They are in order and
 /// whole all the same.

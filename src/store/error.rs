@@ -69,6 +69,10 @@ impl From<tokio_postgres::Error> for StoreError {
             {
                 Self::Contended(database.code().code().to_owned())
             }
+            // A standby that takes over soon.
+            code if code == &SqlState::READ_ONLY_SQL_TRANSACTION => {
+                Self::Unavailable(Box::new(error))
+            }
             // Class 57 is operator intervention (shutdown, crash of another backend, cancel
             // by time-out), 53 is out of resources, 08 is the connection.
             code if ["57", "53", "08"]

@@ -74,7 +74,7 @@ impl LedgerStore {
         let settings = StoreSettings {
             // One writes; the second is for finding out what became of a lost first one.
             pool_size: 2,
-            session_settings: connect::LOOK_UP_BY_KEY.to_vec(),
+            session_settings: [&connect::LOOK_UP_BY_KEY[..], &[connect::PLAN_ONCE]].concat(),
             ..settings.clone()
         };
         let round_trip = settings.patience();

@@ -30,9 +30,10 @@ const NOTE_SUCCESS: &str = include_str!("../../sql/queries/push_subscriptions/no
 const NOTE_FAILURE: &str = include_str!("../../sql/queries/push_subscriptions/note_failure.sql");
 const DELETE_GONE: &str = include_str!("../../sql/queries/push_subscriptions/delete_gone.sql");
 
-/// How long what was taken up is left alone by others. Longer than sending it and noting what
-/// came of it takes, so that it is sent twice only when its server is lost.
-const LEASE: Duration = Duration::from_secs(30);
+/// How long what was taken up is left alone by others. Longer than sending it, twice if it has to
+/// be shortened, and noting what came of it take, so that it is sent twice only when its server
+/// or the database is lost.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// How many pushes may be taken up.
 #[derive(Clone, Debug, Default)]

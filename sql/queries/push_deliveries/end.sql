@@ -1,4 +1,5 @@
--- Notes how pushes ended.
+-- Notes how pushes ended. The state is compared in a way that keeps PostgreSQL from reading the
+-- index of all that are due for each of them.
 -- $1: user ids, $2: notification ids, $3: subscription ids, $4: states, $5: reasons or nulls,
 -- in step. Index: push_deliveries_pkey.
 update push_deliveries d
@@ -9,4 +10,4 @@ where
     d.user_id = t.user_id
     and d.notification_id = t.notification_id
     and d.subscription_id = t.subscription_id
-    and d.state = 'pending'
+    and d.state is not distinct from 'pending'

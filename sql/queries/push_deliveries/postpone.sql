@@ -1,4 +1,4 @@
--- Notes when pushes are to be tried again.
+-- Notes when pushes are to be tried again. The state is compared as in end.sql.
 -- $1: user ids, $2: notification ids, $3: subscription ids, $4: seconds from now, in step.
 -- Index: push_deliveries_pkey.
 update push_deliveries d
@@ -9,4 +9,4 @@ where
     d.user_id = t.user_id
     and d.notification_id = t.notification_id
     and d.subscription_id = t.subscription_id
-    and d.state = 'pending'
+    and d.state is not distinct from 'pending'

@@ -100,7 +100,7 @@ impl PushBooks {
         seconds: &Range<f64>,
     ) {
         let what = format!("after attempt {attempts} of {alert} the next in {seconds:?} s");
-        // While an attempt is under way, its time is when it is given up: 30 seconds.
+        // While an attempt is under way, its time is when it is given up: a minute.
         let settled = |it: &Delivery| {
             let wait = it.wait_after(since);
             it.state == "pending" && it.attempts == attempts && seconds.contains(&wait)
