@@ -28,7 +28,8 @@ build: ## Build the server: target/release/chatalot
 
 loadtest: ## Put a server under load and print what it did; options in ARGS, e.g. ARGS=saturation
 	@scripts/prerequisites run
-	cargo build --release --locked --workspace
+	cargo build --release --locked
+	cargo build --release --locked -p chatalot-loadtest
 	target/release/loadtest $(ARGS)
 
 bench: ## Time the parts of the server that do no I/O

@@ -35,7 +35,8 @@ impl Metrics {
             let key = key.split('{').next()?;
             (key.strip_prefix("chatalot_") == Some(name)).then(|| value.parse::<f64>().ok())?
         });
-        samples.sum()
+        // The sum of nothing is -0.0, which would be printed.
+        samples.sum::<f64>() + 0.0
     }
 
     /// By how much the sum of `name` grew since `earlier`.
