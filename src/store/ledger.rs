@@ -6,6 +6,7 @@
 
 mod batch;
 mod doubt;
+mod members;
 mod transaction;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::{StoreError, StoreSettings};
 use crate::domain::message::Message;
 use crate::domain::notification::Alert;
 use crate::domain::webhook::WebhookPost;
+use members::MembersCache;
 use transaction::Attempt;
 
 /// How often a transaction is tried that the database asks to try again.
@@ -30,6 +32,7 @@ pub struct LedgerStore {
     /// How long one round trip may take before the connection counts as lost. Longer than the
     /// database's own limits, so that normally the database decides.
     round_trip: Duration,
+    members: Arc<MembersCache>,
 }
 
 /// A post that is in the database.
@@ -81,6 +84,7 @@ impl LedgerStore {
         Ok(Self {
             pool: connect::pool(url, &settings)?,
             round_trip,
+            members: Arc::new(MembersCache::new()),
         })
     }
 
@@ -127,7 +131,7 @@ impl LedgerStore {
     async fn write_together(&self, posts: &[Arc<WebhookPost>]) -> Result<Together, WriteError> {
         let mut tries = 0;
         loop {
-            match transaction::attempt(&self.pool, self.round_trip, posts).await {
+            match transaction::attempt(&self.pool, self.round_trip, &self.members, posts).await {
                 Attempt::Committed(outcomes) => return Ok(Together::Written(outcomes)),
                 Attempt::DataRefused(reason) => return Ok(Together::DataRefused(reason)),
                 Attempt::Unwritten(error @ StoreError::Contended(_))

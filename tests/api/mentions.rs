@@ -27,8 +27,7 @@ async fn messages_in_inbox(user: &User) -> Vec<Value> {
 }
 
 struct Cast {
-    /// Kept, because the server stops with it.
-    _server: TestServer,
+    server: TestServer,
     community: Community,
     webhook: Webhook,
     alice: User,
@@ -41,7 +40,7 @@ async fn cast() -> Cast {
     let alice = community.member("alice").await;
     let bob = community.member("bob").await;
     Cast {
-        _server: server,
+        server,
         community,
         webhook,
         alice,
@@ -240,4 +239,47 @@ async fn neither_the_senders_name_nor_avatar_mentions_anybody() {
     });
     cast.webhook.execute(&post).await.expect_status(201);
     assert_eq!(messages_in_inbox(&cast.bob).await.len(), 0);
+}
+
+/// Registering by the thousand is not what the interface is for. Takes the channel to a number of
+/// members, as another server of the same database would.
+const GROW: &str = "with made as (
+    insert into users (id, username, display_name, password_hash, instance_role)
+    select gen_random_uuid(), 'crowd_' || $2::bigint || '_' || number, 'crowd', '', 'member'
+    from generate_series(1, $2 - (select count(*) from channel_members where channel_id = $1::text::uuid)) as number
+    returning id
+),
+moved as (
+    update channels set members_version = members_version + 1 where id = $1::text::uuid
+)
+insert into channel_members (channel_id, user_id) select $1::text::uuid, id from made";
+
+#[tokio::test]
+async fn names_are_found_in_channels_up_to_and_beyond_what_is_remembered() {
+    let cast = cast().await;
+    let general = cast.community.general.as_str();
+    let database = cast.server.database.connect().await;
+    for members in [1_998_i64, 1_999, 2_000, 2_001] {
+        database.execute(GROW, &[&general, &members]).await.unwrap();
+        let found = mentioned(&cast.webhook, "@bob @nobody").await;
+        assert_eq!(found, [cast.bob.id.as_str()], "{members} members");
+    }
+    cast.alice
+        .remove_from_channel(general, &cast.alice.id)
+        .await
+        .expect_done();
+    let found = mentioned(&cast.webhook, "@alice @bob").await;
+    assert_eq!(found, [cast.bob.id.as_str()]);
+}
+
+#[tokio::test]
+async fn members_of_another_history_of_the_database_are_not_remembered() {
+    let cast = cast().await;
+    mentioned(&cast.webhook, "@bob").await;
+    // A restored database may count its members to the same number.
+    let database = cast.server.database.connect().await;
+    let restore = "with restored as (update instance set epoch = gen_random_uuid())
+        delete from channel_members where user_id = $1::text::uuid";
+    database.execute(restore, &[&cast.bob.id]).await.unwrap();
+    assert!(mentioned(&cast.webhook, "@bob").await.is_empty());
 }

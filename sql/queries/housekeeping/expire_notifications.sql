@@ -1,5 +1,5 @@
 -- Forgets notifications older than the inbox keeps them.
--- $1: days, $2: rows at most. Index: notifications_created_at_idx.
+-- $1: days, $2: rows at most. Index: notifications_created_at_brin_idx.
 delete from notifications
 where (user_id, id) in (
     select user_id, id

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 
+use super::members::{MembersVersion, Names};
 use crate::domain::ids::{ChannelId, CommunityId, NotificationId, Seq, UserId, WebhookId};
 use crate::domain::message::{Message, MessageBody, WebhookAuthor};
 use crate::domain::notification::{Alert, Notification, NotificationKind, preview};
@@ -16,6 +17,7 @@ struct LockedChannel {
     community_id: CommunityId,
     name: String,
     last_seq: Seq,
+    members: MembersVersion,
 }
 
 /// A webhook that exists and is active.
@@ -30,20 +32,19 @@ struct LiveWebhook {
 pub(super) struct Facts {
     channels: BTreeMap<ChannelId, LockedChannel>,
     webhooks: HashMap<(ChannelId, WebhookId), LiveWebhook>,
-    members: HashMap<(ChannelId, String), UserId>,
 }
 
 impl Facts {
-    pub(super) fn read(
-        channels: &[Row],
-        webhooks: &[Row],
-        members: &[Row],
-    ) -> Result<Self, StoreError> {
+    pub(super) fn read(channels: &[Row], webhooks: &[Row]) -> Result<Self, StoreError> {
         let channels = channels.iter().map(|row| {
             let channel = LockedChannel {
                 community_id: row.try_get("community_id")?,
                 name: row.try_get("name")?,
                 last_seq: row.try_get("last_seq")?,
+                members: MembersVersion {
+                    epoch: row.try_get("epoch")?,
+                    number: row.try_get("members_version")?,
+                },
             };
             Ok((row.try_get("id")?, channel))
         });
@@ -55,24 +56,25 @@ impl Facts {
             };
             Ok(((row.try_get("channel_id")?, row.try_get("id")?), webhook))
         });
-        let members = members.iter().map(|row| {
-            Ok((
-                (row.try_get("channel_id")?, row.try_get("username")?),
-                row.try_get("user_id")?,
-            ))
-        });
         Ok(Self {
             channels: channels.collect::<Result<_, StoreError>>()?,
             webhooks: webhooks.collect::<Result<_, StoreError>>()?,
-            members: members.collect::<Result<_, StoreError>>()?,
         })
     }
 
+    /// Which state the members of each channel are in.
+    pub(super) fn members_versions(&self) -> HashMap<ChannelId, MembersVersion> {
+        let versions = self.channels.iter();
+        versions
+            .map(|(id, channel)| (*id, channel.members))
+            .collect()
+    }
+
     /// Gives each post that stands its place, and decides whom it alerts.
-    pub(super) fn decide(mut self, posts: &[Arc<WebhookPost>]) -> Decided {
+    pub(super) fn decide(mut self, posts: &[Arc<WebhookPost>], names: &Names<'_>) -> Decided {
         let mut decided = Decided::default();
         for post in posts {
-            let outcome = self.decide_one(post, &mut decided);
+            let outcome = self.decide_one(post, names, &mut decided);
             decided
                 .outcomes
                 .push(outcome.unwrap_or(PostOutcome::WebhookGone));
@@ -80,7 +82,12 @@ impl Facts {
         decided
     }
 
-    fn decide_one(&mut self, post: &WebhookPost, decided: &mut Decided) -> Option<PostOutcome> {
+    fn decide_one(
+        &mut self,
+        post: &WebhookPost,
+        names: &Names<'_>,
+        decided: &mut Decided,
+    ) -> Option<PostOutcome> {
         let webhook = self.webhooks.get(&(post.channel_id, post.webhook_id))?;
         let channel = self.channels.get_mut(&post.channel_id)?;
         channel.last_seq = channel.last_seq.next();
@@ -88,12 +95,7 @@ impl Facts {
         if webhook.usage_due {
             decided.used.insert((post.channel_id, post.webhook_id));
         }
-        let members = &self.members;
-        let mentioned = post.mentioned(|username| {
-            members
-                .get(&(post.channel_id, username.to_owned()))
-                .copied()
-        });
+        let mentioned = post.mentioned(|username| names.member(post.channel_id, username));
         let author = WebhookAuthor {
             name: post
                 .sender_name

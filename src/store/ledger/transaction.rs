@@ -1,4 +1,5 @@
-//! One transaction of the ledger: two round trips on one connection.
+//! One transaction of the ledger: two round trips on one connection, and one or two more when the
+//! members of a channel have to be read.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,11 +7,12 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use fail::fail_point;
-use futures_util::future::{try_join, try_join4};
+use futures_util::future::{try_join, try_join3, try_join4};
 use tokio::time::timeout;
 use tokio_postgres::{Error, Statement};
 
 use super::batch::{Decided, Facts};
+use super::members::{MAX_REMEMBERED, MembersCache, Names};
 use crate::domain::ids::{ChannelId, Seq, WebhookId};
 use crate::domain::webhook::WebhookPost;
 use crate::store::{Parameter, PostOutcome, StoreError};
@@ -18,6 +20,7 @@ use crate::store::{Parameter, PostOutcome, StoreError};
 pub(super) const LOCK_CHANNELS: &str =
     include_str!("../../../sql/queries/ledger/lock_channels.sql");
 const FIND_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/find_webhooks.sql");
+const LIST_MEMBERS: &str = include_str!("../../../sql/queries/ledger/list_members.sql");
 const FIND_MENTIONED: &str = include_str!("../../../sql/queries/ledger/find_mentioned.sql");
 const INSERT_MESSAGES: &str = include_str!("../../../sql/queries/ledger/insert_messages.sql");
 const INSERT_NOTIFICATIONS: &str =
@@ -68,9 +71,10 @@ impl Drop for OpenTransaction {
 pub(super) async fn attempt(
     pool: &Pool,
     round_trip: Duration,
+    members: &MembersCache,
     posts: &[Arc<WebhookPost>],
 ) -> Attempt {
-    let (open, decided) = match begin(pool, round_trip, posts).await {
+    let (open, decided) = match begin(pool, round_trip, members, posts).await {
         Ok(begun) => begun,
         Err(StoreError::Refused(reason)) => return Attempt::DataRefused(reason),
         Err(error) => return Attempt::Unwritten(error),
@@ -107,15 +111,12 @@ pub(super) async fn attempt(
 async fn begin(
     pool: &Pool,
     round_trip: Duration,
+    members: &MembersCache,
     posts: &[Arc<WebhookPost>],
 ) -> Result<(OpenTransaction, Decided), StoreError> {
     let connection = pool.get().await?;
     let prepare = |sql| connection.prepare_cached(sql);
-    let (lock, webhooks, mentioned) = (
-        prepare(LOCK_CHANNELS).await?,
-        prepare(FIND_WEBHOOKS).await?,
-        prepare(FIND_MENTIONED).await?,
-    );
+    let (lock, webhooks) = (prepare(LOCK_CHANNELS).await?, prepare(FIND_WEBHOOKS).await?);
     let channel_ids: Vec<ChannelId> = posts
         .iter()
         .map(|post| post.channel_id)
@@ -127,41 +128,59 @@ async fn begin(
         .map(|post| (post.channel_id, post.webhook_id))
         .collect();
     let (hook_channels, hook_ids): (Vec<ChannelId>, Vec<WebhookId>) = hooks.into_iter().unzip();
-    let candidates: BTreeSet<(ChannelId, &str)> = posts
-        .iter()
-        .flat_map(|post| {
-            post.candidates
-                .iter()
-                .map(|name| (post.channel_id, name.as_str()))
-        })
-        .collect();
-    let (candidate_channels, candidate_names): (Vec<ChannelId>, Vec<&str>) =
-        candidates.into_iter().unzip();
 
     let open = OpenTransaction::on(connection);
     let client = open.connection()?;
-    let find_mentioned = async {
-        if candidate_names.is_empty() {
-            return Ok(Vec::new());
-        }
-        client
-            .query(&mentioned, &[&candidate_channels, &candidate_names])
-            .await
-    };
     let read = async {
-        try_join4(
+        let ((), channels, webhooks) = try_join3(
             client.batch_execute("begin"),
             client.query(&lock, &[&channel_ids]),
             client.query(&webhooks, &[&hook_channels, &hook_ids]),
-            find_mentioned,
         )
-        .await
+        .await?;
+        let facts = Facts::read(&channels, &webhooks)?;
+        let names = find_names(client, members, &facts, posts).await?;
+        Ok::<_, StoreError>(facts.decide(posts, &names))
     };
-    let ((), channels, webhooks, members) = timeout(round_trip, read)
+    let decided = timeout(round_trip, read)
         .await
         .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))??;
-    let decided = Facts::read(&channels, &webhooks, &members)?.decide(posts);
     Ok((open, decided))
+}
+
+/// Finds out who the names in posts are. Asks the database only in channels whose members changed
+/// since it last did, and in very large ones.
+async fn find_names<'a>(
+    client: &Object,
+    members: &'a MembersCache,
+    facts: &Facts,
+    posts: &'a [Arc<WebhookPost>],
+) -> Result<Names<'a>, StoreError> {
+    let mut names = members.resolve(posts.iter().flat_map(|post| {
+        let candidates = post.candidates.iter();
+        candidates.map(|name| (post.channel_id, name.as_str()))
+    }));
+    if names.is_empty() {
+        return Ok(names);
+    }
+    let versions = facts.members_versions();
+    let to_read = names.recall(&versions);
+    if !to_read.is_empty() {
+        let list = client.prepare_cached(LIST_MEMBERS).await?;
+        // One more than is remembered tells that there are too many.
+        let at_most = i64::try_from(MAX_REMEMBERED + 1).unwrap_or(i64::MAX);
+        let read = client.query(&list, &[&to_read, &at_most]).await?;
+        names.take_members(&to_read, &versions, &read)?;
+    }
+    let unknown = names.to_look_up();
+    if !unknown.names.is_empty() {
+        let find = client.prepare_cached(FIND_MENTIONED).await?;
+        let found = client
+            .query(&find, &[&unknown.channels, &unknown.names])
+            .await?;
+        names.take_found(&found)?;
+    }
+    Ok(names)
 }
 
 /// Writes what was decided, and commits.
