@@ -2,6 +2,7 @@
 //! The program and its tests start the same thing.
 
 mod database;
+mod open_files;
 mod wiring;
 
 use std::sync::Arc;
@@ -91,6 +92,7 @@ impl App {
     /// Says what is missing or wrong. Whatever was started is stopped.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         telemetry::start_logging(&settings.log)?;
+        open_files::raise_limit(settings.sockets.max);
         let database = Database::start(&settings).await?;
         match Self::build_on(&settings, &database).await {
             Ok(parts) => Ok(parts.into_app(database, &settings)),

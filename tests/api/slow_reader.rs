@@ -139,13 +139,14 @@ async fn a_stalled_reader_delays_no_post() {
 
 #[tokio::test]
 async fn stalled_readers_cost_bounded_memory() {
-    const READERS: usize = 40;
+    const READERS: usize = 1_000;
     let database = TestDatabase::create().await;
     let (launch, port) = Launch::new()
         .set("CHATALOT_DATABASE__URL", database.url())
         .set("CHATALOT_SOCKETS__BUDGET_BYTES", BUDGET.to_string())
         .set("CHATALOT_SOCKETS__SEND_BUFFER_BYTES", "8192")
         .set("CHATALOT_SOCKETS__USER_TIMEOUT_MS", "120000")
+        .set("CHATALOT_SOCKETS__MAX_PER_USER", (READERS + 1).to_string())
         .with_metrics();
     let server = launch.start().await;
     let community = server.community().await;
@@ -157,13 +158,13 @@ async fn stalled_readers_cost_bounded_memory() {
         socket.subscribe(&community.general, None).await;
         readers.push(socket);
     }
-    wait_for_gauge(port, "session", 40.0).await;
+    wait_for_gauge(port, "session", READERS as f64).await;
     flood(&webhook, 40).await;
     let before = server.resident_bytes();
     for socket in &readers {
         socket.stop_reading();
     }
-    // Unbounded, every reader would be owed all of it: 40 times 4 MB.
+    // Unbounded, every reader would be owed all of it: a thousand times 4 MB.
     flood(&webhook, 1000).await;
     let after = server.resident_bytes();
     let bound = READERS * (3 * BUDGET + 32 * 1024) + 24 * 1024 * 1024;
