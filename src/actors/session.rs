@@ -202,8 +202,12 @@ impl SessionActor {
         self.send_text(frame.encode(), ctx);
     }
 
+    /// Sends nothing once the session is to end: a hello or a page that was being read when the
+    /// user signed out may hold what was posted after that.
     fn send_text(&self, text: ByteString, ctx: &mut Socket) {
-        ctx.text(text);
+        if !self.is_ending() {
+            ctx.text(text);
+        }
     }
 
     fn end(&mut self, close: Close, ctx: &mut Socket) {

@@ -56,6 +56,7 @@ impl OfflineMentions {
         let (with, row) = scene
             .measure(&format!("{members} offline members"), '@')
             .await?;
+        let row = scene.measure_backlog(row).await;
         let rate = |posted: &Posted| posted.accepted as f64 / posted.seconds().max(0.001);
         let ratio = rate(&with) / rate(&without).max(0.001);
         rows.push(row.figure(
@@ -99,7 +100,26 @@ impl Scene<'_> {
         let mut row = Row::new(NAME, variant).posted(&posted);
         row.usage = Some(usage);
         row.memory = self.stage.memory();
-        let row = row.figure("pushes", pushes, "a second");
+        let row = row.figure("pushes beside the posts", pushes, "a second");
         Ok((posted, row.refuse(self.stage.judge(usage.refuse_closed()))))
+    }
+
+    /// What the server pushes once nobody posts any more. More was owed than a run can wait for.
+    async fn measure_backlog(&self, row: Row) -> Row {
+        let scene = "offline-mentions: pushes after the posts".to_owned();
+        self.stage.progress.scene(scene);
+        let pushed = self.sink.received();
+        let meter = self.stage.meter().start();
+        tokio::time::sleep(self.length).await;
+        let usage = meter.stop();
+        let pushes = (self.sink.received() - pushed) as f64;
+        let mut row = row.figure("pushes after the posts", pushes / usage.wall, "a second");
+        if let (Some(server), true) = (usage.server, pushes > 0.0) {
+            row = row.figure("server CPU for a push", server * 1e6 / pushes, "us");
+        }
+        match pushes > 0.0 {
+            true => row,
+            false => row.fail("no push came".to_owned()),
+        }
     }
 }
