@@ -2,7 +2,7 @@
 
 /** The address of a message's place, or of the start page when there is none. */
 export function placeOf(channelId: string | null, seq: number | null): string {
-  if (!channelId || !/^[0-9a-f-]{36}$/i.test(channelId)) return "/";
+  if (!channelId || !/^[0-9a-f-]{36}$/i.test(channelId)) return '/';
   return seq === null ? `/c/${channelId}` : `/c/${channelId}/${seq}`;
 }
 

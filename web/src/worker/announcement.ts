@@ -1,6 +1,8 @@
 /** What a push says, made ready to be shown as a notification. */
 
-import { ownAddress, placeOf } from "./addresses";
+import { visibleName } from '../text/names';
+import { plainPreview } from '../text/plain_preview';
+import { ownAddress, placeOf } from './addresses';
 
 /** A notification of the system, before the browser shows it. */
 export interface Announcement {
@@ -20,20 +22,25 @@ export interface Announcement {
   at: number | null;
 }
 
-const ICON = "/icon-192.png";
+const ICON = '/icon-192.png';
 
 /** The tag of everything that could not be read: one is enough to send people to the page. */
-export const UNREADABLE = "unreadable";
+export const UNREADABLE = 'unreadable';
 
 /**
  * Reads the text of a push. Browsers want something shown for every push, and take the
  * permission away when nothing is, so what cannot be read says at least that there is something.
  */
 export function announcement(text: string | undefined, origin: string): Announcement {
-  const payload = parse(text);
+  return announcementOf(parse(text), origin);
+}
+
+/** The same for what has been read already: the payload of a push, or a notification. */
+export function announcementOf(value: unknown, origin: string): Announcement {
+  const payload = fields(value);
   const id = payload && string(payload.id);
   if (!payload || !id) return unreadable(origin);
-  if (payload.kind === "test") return test(id, payload, origin);
+  if (payload.kind === 'test') return test(id, payload, origin);
   return mention(id, payload, origin);
 }
 
@@ -41,12 +48,12 @@ function mention(id: string, payload: Fields, origin: string): Announcement {
   const author = fields(payload.author);
   const channelId = string(payload.channel_id);
   const seq = integer(payload.seq);
-  const name = author && string(author.name);
+  const name = author && visibleName(string(author.name) ?? '', 'Webhook');
   const channel = string(payload.channel_name);
   return {
     id,
     title: title(name, channel),
-    body: string(payload.preview) ?? "",
+    body: plainPreview(string(payload.preview) ?? ''),
     icon: picture(author && string(author.avatar_url)) ?? ICON,
     url: ownAddress(string(payload.url), placeOf(channelId, seq), origin),
     channelId,
@@ -59,9 +66,9 @@ function test(id: string, payload: Fields, origin: string): Announcement {
   return {
     ...unreadable(origin),
     id,
-    title: "Test notification",
-    body: string(payload.preview) ?? "This device receives notifications.",
-    url: ownAddress(string(payload.url), "/", origin),
+    title: 'Test notification',
+    body: string(payload.preview) ?? 'This device receives notifications.',
+    url: ownAddress(string(payload.url), '/', origin),
     at: time(payload.created_at),
   };
 }
@@ -69,10 +76,10 @@ function test(id: string, payload: Fields, origin: string): Announcement {
 function unreadable(origin: string): Announcement {
   return {
     id: UNREADABLE,
-    title: "Chatalot",
-    body: "You have a new notification.",
+    title: 'Chatalot',
+    body: 'You have a new notification.',
     icon: ICON,
-    url: ownAddress(null, "/", origin),
+    url: ownAddress(null, '/', origin),
     channelId: null,
     seq: null,
     at: null,
@@ -82,7 +89,7 @@ function unreadable(origin: string): Announcement {
 function title(author: string | null, channel: string | null): string {
   if (author && channel) return `${isolated(author)} in #${isolated(channel)}`;
   if (author) return isolated(author);
-  return channel ? `#${isolated(channel)}` : "Chatalot";
+  return channel ? `#${isolated(channel)}` : 'Chatalot';
 }
 
 /**
@@ -97,27 +104,27 @@ function isolated(name: string): string {
 
 /** Pictures come from https only, as they do in the pages. */
 function picture(url: string | null): string | null {
-  return url?.startsWith("https://") ? url : null;
+  return url?.startsWith('https://') ? url : null;
 }
 
 type Fields = Record<string, unknown>;
 
-function parse(text: string | undefined): Fields | null {
+function parse(text: string | undefined): unknown {
   try {
-    return fields(JSON.parse(text ?? ""));
+    return JSON.parse(text ?? '');
   } catch {
     return null;
   }
 }
 
 function fields(value: unknown): Fields | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Fields)
     : null;
 }
 
 function string(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
+  return typeof value === 'string' && value !== '' ? value : null;
 }
 
 function integer(value: unknown): number | null {
@@ -125,6 +132,6 @@ function integer(value: unknown): number | null {
 }
 
 function time(value: unknown): number | null {
-  const at = typeof value === "string" ? Date.parse(value) : NaN;
+  const at = typeof value === 'string' ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? null : at;
 }

@@ -1,6 +1,6 @@
 /** The open pages of this server, as the worker speaks with them. */
 
-import type { ToPage } from "./messages";
+import type { ToPage } from './messages';
 
 /** A tab or window, as far as the worker needs one. */
 export interface Page {
@@ -34,8 +34,8 @@ function ask(page: Page, question: ToPage): Promise<boolean> {
 
 /** Whether a page that can be seen has already shown the notification `id`. */
 export async function alreadyAlerted(pages: readonly Page[], id: string): Promise<boolean> {
-  const seen = pages.filter((page) => page.visibilityState === "visible");
-  const answers = await Promise.all(seen.map((page) => ask(page, { type: "alerted", id })));
+  const seen = pages.filter((page) => page.visibilityState === 'visible');
+  const answers = await Promise.all(seen.map((page) => ask(page, { type: 'alerted', id })));
   return answers.includes(true);
 }
 
@@ -46,7 +46,7 @@ export async function alreadyAlerted(pages: readonly Page[], id: string): Promis
  */
 export async function openInPage(pages: readonly Page[], url: string): Promise<boolean> {
   const page = [...pages].sort((a, b) => nearness(b) - nearness(a))[0];
-  if (!page || !(await ask(page, { type: "open", url }))) return false;
+  if (!page || !(await ask(page, { type: 'open', url }))) return false;
   await page.focus().catch(() => undefined);
   return true;
 }
@@ -54,5 +54,5 @@ export async function openInPage(pages: readonly Page[], url: string): Promise<b
 /** Which page people would expect: the one they use, else one they see, else any. */
 function nearness(page: Page): number {
   if (page.focused) return 2;
-  return page.visibilityState === "visible" ? 1 : 0;
+  return page.visibilityState === 'visible' ? 1 : 0;
 }

@@ -1,9 +1,9 @@
 /** Keeps this device reachable when the browser changes its push subscription. */
 
-import type { components } from "../api/schema";
+import type { components } from '../api/schema';
 
-type PushKey = components["schemas"]["PushKey"];
-type PushDevice = components["schemas"]["PushDevice"];
+type PushKey = components['schemas']['PushKey'];
+type PushDevice = components['schemas']['PushDevice'];
 
 /** What `pushsubscriptionchange` says; browsers leave out either or both. */
 export interface SubscriptionChange {
@@ -11,7 +11,7 @@ export interface SubscriptionChange {
   readonly newSubscription?: PushSubscription | null;
 }
 
-const SUBSCRIPTIONS = "/api/push/subscriptions";
+const SUBSCRIPTIONS = '/api/push/subscriptions';
 
 /**
  * Subscribes anew if the browser did not, and tells the server. What fails here, because the
@@ -20,7 +20,7 @@ const SUBSCRIPTIONS = "/api/push/subscriptions";
  */
 export async function renewSubscription(
   change: SubscriptionChange,
-  pushManager: Pick<PushManager, "subscribe">,
+  pushManager: Pick<PushManager, 'subscribe'>,
   request: typeof fetch,
 ): Promise<void> {
   const old = change.oldSubscription ?? null;
@@ -44,7 +44,7 @@ async function serverKey(
 ): Promise<string | ArrayBuffer> {
   const used = old?.options.applicationServerKey;
   try {
-    const answer = await request("/api/push/key");
+    const answer = await request('/api/push/key');
     if (answer.ok) return ((await answer.json()) as PushKey).public_key;
   } catch (error) {
     if (!used) throw error;
@@ -55,8 +55,8 @@ async function serverKey(
 
 function register(subscription: PushSubscription, request: typeof fetch): Promise<Response> {
   return request(SUBSCRIPTIONS, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(subscription),
   });
 }
@@ -72,7 +72,7 @@ async function forget(subscription: PushSubscription, request: typeof fetch): Pr
     if (!answer.ok) return;
     const { id } = (await answer.json()) as PushDevice;
     await request(`${SUBSCRIPTIONS}/${encodeURIComponent(id)}`, {
-      method: "DELETE",
+      method: 'DELETE',
     });
   } catch {
     // The device is reached by the new subscription all the same.

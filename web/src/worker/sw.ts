@@ -4,13 +4,13 @@
  * and a cache of pages mostly brings old ones.
  */
 
-import { announcement, type Announcement } from "./announcement";
-import { ownAddress } from "./addresses";
-import { isRead } from "./clearing";
-import type { ToWorker } from "./messages";
-import { alreadyAlerted, openInPage } from "./pages";
-import { mustShowEveryPush } from "./silence";
-import { renewSubscription, type SubscriptionChange } from "./subscription";
+import { announcement, announcementOf, type Announcement } from './announcement';
+import { ownAddress } from './addresses';
+import { isRead } from './clearing';
+import type { ToWorker } from './messages';
+import { alreadyAlerted, openInPage } from './pages';
+import { mustShowEveryPush } from './silence';
+import { renewSubscription, type SubscriptionChange } from './subscription';
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -30,22 +30,22 @@ interface ShownOptions extends NotificationOptions {
 }
 
 // A new worker takes over at once: it holds no state, and pages do not depend on its version.
-self.addEventListener("install", () => {
+self.addEventListener('install', () => {
   void self.skipWaiting();
 });
 
-self.addEventListener("activate", (event) => {
+self.addEventListener('activate', (event) => {
   event.waitUntil(self.clients.claim());
 });
 
-self.addEventListener("push", (event) => {
+self.addEventListener('push', (event) => {
   event.waitUntil(receive(event.data?.text()));
 });
 
-self.addEventListener("notificationclick", (event) => {
+self.addEventListener('notificationclick', (event) => {
   event.notification.close();
   const shown = event.notification.data as Shown | null;
-  event.waitUntil(open(ownAddress(shown?.url ?? null, "/", self.location.origin)));
+  event.waitUntil(open(ownAddress(shown?.url ?? null, '/', self.location.origin)));
 });
 
 /**
@@ -54,11 +54,12 @@ self.addEventListener("notificationclick", (event) => {
  * without a page only a push would wake this worker, and browsers want every push to show
  * something, so none is sent to take something away.
  */
-self.addEventListener("message", (event) => {
-  event.waitUntil(clear(event.data as ToWorker));
+self.addEventListener('message', (event) => {
+  const message = event.data as ToWorker;
+  event.waitUntil(message.type === 'show' ? showLive(message.notification) : clear(message));
 });
 
-self.addEventListener("pushsubscriptionchange", (event) => {
+self.addEventListener('pushsubscriptionchange', (event) => {
   const change = event as Event as ExtendableEvent & SubscriptionChange;
   change.waitUntil(
     renewSubscription(change, self.registration.pushManager, (...call) => fetch(...call)),
@@ -74,12 +75,20 @@ async function receive(text: string | undefined): Promise<void> {
   if (!said || mustShowEveryPush(self.navigator.userAgent)) await show(shown, said);
 }
 
+/**
+ * Shows what reached a page that nobody sees. The push of the same notification, if it comes
+ * too, replaces it.
+ */
+function showLive(notification: unknown): Promise<void> {
+  return show(announcementOf(notification, self.location.origin), false);
+}
+
 /** Shows a notification. One with the same tag is replaced, and does not sound again. */
 function show(shown: Announcement, silent: boolean): Promise<void> {
   const options: ShownOptions = {
     body: shown.body,
     icon: shown.icon,
-    badge: "/badge-96.png",
+    badge: '/badge-96.png',
     tag: shown.id,
     silent,
     data: {
@@ -101,7 +110,7 @@ async function open(url: string): Promise<void> {
 
 /** The tabs and windows of the client, also those that an earlier worker controls. */
 function pages(): Promise<readonly WindowClient[]> {
-  return self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  return self.clients.matchAll({ type: 'window', includeUncontrolled: true });
 }
 
 async function clear(message: ToWorker): Promise<void> {
