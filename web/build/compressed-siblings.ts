@@ -3,7 +3,7 @@
  * server never compresses one.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
@@ -50,7 +50,7 @@ export function compressedSiblings(): Plugin {
     name: 'chatalot:compressed-siblings',
     apply: 'build',
     configResolved(config) {
-      outDir = join(config.root, config.build.outDir);
+      outDir = resolve(config.root, config.build.outDir);
     },
     // After the files of public/ have been copied, too.
     async closeBundle() {
