@@ -34,10 +34,10 @@ export class Router {
   }
 
   /** Goes to an address, if it is one of this client's. Says whether it is. */
-  open(address: string): boolean {
+  open(address: string, options: { replace?: boolean } = {}): boolean {
     const place = this.#placeOf(address);
     if (place === null) return false;
-    this.go(place);
+    this.go(place, options);
     return true;
   }
 

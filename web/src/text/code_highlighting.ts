@@ -1,7 +1,7 @@
-import { BoundedCache } from './bounded_cache';
+import { Recent } from '../state/recent';
 import { sanitize } from './sanitizing';
 
-const highlighted = new BoundedCache<string, DocumentFragment>(200);
+const highlighted = new Recent<DocumentFragment>(200);
 
 /**
  * Gives the code blocks of a rendered message their colours. The highlighter is loaded with the

@@ -1,13 +1,8 @@
-import MarkdownIt from 'markdown-it';
+import MarkdownIt, { type Token } from 'markdown-it';
 
-import { BoundedCache } from './bounded_cache';
+import { Recent } from '../state/recent';
 import { grammarOf } from './languages';
 import { sanitize } from './sanitizing';
-
-/** What the renderer knows besides the text. */
-interface Environment {
-  mentioned: ReadonlySet<string>;
-}
 
 const markdown = new MarkdownIt({ html: false, linkify: true, breaks: true, maxNesting: 20 });
 
@@ -21,7 +16,7 @@ markdown.validateLink = (url) => /^(?:https?:\/\/|mailto:)/i.test(url.trim());
 
 markdown.inline.ruler.before('emphasis', 'mention', (state, silent) => {
   if (state.src[state.pos] !== '@') return false;
-  const { mentioned } = state.env as Environment;
+  const mentioned = state.env['mentioned'] as ReadonlySet<string>;
   const before = state.src.slice(Math.max(0, state.pos - 2), state.pos);
   if (/[\p{L}\p{N}_]$/u.test(before)) return false;
   const name = /^\w+/.exec(state.src.slice(state.pos + 1, state.pos + 65))?.[0];
@@ -54,26 +49,29 @@ rules['fence'] = (tokens, index) => {
 // Showing an image would tell its server who reads the message, and when.
 rules['image'] = (tokens, index, options, env) => {
   const token = tokens[index];
-  const url = token?.attrGet('src') ?? '';
+  const url = attribute(token, 'src');
   const name = markdown.renderer.renderInlineAsText(token?.children ?? [], options, env).trim();
   const links = tokens.slice(0, index).map(({ type }) => type);
   if (links.lastIndexOf('link_open') > links.lastIndexOf('link_close')) return escape(name || url);
   return `<a class="image" ${linkAttributes(url)}>${escape(name || url)}</a>`;
 };
 
-rules['link_open'] = (tokens, index) =>
-  `<a ${linkAttributes(tokens[index]?.attrGet('href') ?? '')}>`;
+rules['link_open'] = (tokens, index) => `<a ${linkAttributes(attribute(tokens[index], 'href'))}>`;
 
 for (const block of ['paragraph', 'blockquote', 'list_item', 'th', 'td'] as const) {
   const name = `${block}_open`;
   rules[name] = (tokens, index, options, _env, renderer) => {
     const token = tokens[index];
     if (token?.hidden) return '';
-    const align = /text-align:(\w+)/.exec(token?.attrGet('style') ?? '')?.[1];
+    const align = /text-align:(\w+)/.exec(attribute(token, 'style'))?.[1];
     if (token) token.attrs = align === undefined ? [] : [['class', `align-${align}`]];
     token?.attrSet('dir', 'auto');
     return renderer.renderToken(tokens, index, options);
   };
+}
+
+function attribute(token: Token | undefined, name: string): string {
+  return String(token?.attrGet(name) ?? '');
 }
 
 /** Where a link leads is said on hover, whatever its text claims. */
@@ -81,7 +79,7 @@ function linkAttributes(url: string): string {
   return `href="${escape(url)}" title="${escape(url)}" target="_blank" rel="noopener noreferrer nofollow"`;
 }
 
-const rendered = new BoundedCache<string, DocumentFragment>(500);
+const rendered = new Recent<DocumentFragment>(500);
 
 /**
  * The elements of a message's text. `mentioned` are the usernames of those the message alerted:
@@ -90,8 +88,7 @@ const rendered = new BoundedCache<string, DocumentFragment>(500);
 export function renderMarkdown(content: string, mentioned: readonly string[]): DocumentFragment {
   const key = `${mentioned.join(' ')}\n${content}`;
   const fragment = rendered.get(key, () => {
-    const environment: Environment = { mentioned: new Set(mentioned) };
-    return sanitize(markdown.render(content, environment));
+    return sanitize(markdown.render(content, { mentioned: new Set(mentioned) }));
   });
   return fragment.cloneNode(true) as DocumentFragment;
 }

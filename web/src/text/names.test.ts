@@ -11,6 +11,7 @@ it.each([
   ['\u3164\u2800', 'Unnamed'],
   ['', 'Unnamed'],
   ['دعم', 'دعم'],
+  ['👩\u200d💻 ops', '👩\u200d💻 ops'],
 ])('the name %j is shown as %j', (name, shown) => {
   expect(visibleName(name)).toBe(shown);
 });
