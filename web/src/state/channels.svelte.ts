@@ -11,6 +11,7 @@ import { MentionCount } from './mention_count';
 import type { People } from './people.svelte';
 import { Recent } from './recent';
 import { RemoteList } from './remote_list.svelte';
+import { unobserved } from './unobserved.svelte';
 
 /** How many channels' members are held. */
 const LISTS_HELD = 20;
@@ -83,12 +84,12 @@ export class Channels {
   of(communityId: string): ChannelList {
     const known = this.#lists.get(communityId);
     if (known !== undefined) return known;
-    const list = new ChannelList(
-      () =>
-        this.#context.api.get('/api/communities/{community_id}/channels', {
-          path: { community_id: communityId },
-        }),
-      (read, before) => this.#take(read, before),
+    const read = () =>
+      this.#context.api.get('/api/communities/{community_id}/channels', {
+        path: { community_id: communityId },
+      });
+    const list = unobserved(
+      () => new ChannelList(read, (fresh, before) => this.#take(fresh, before)),
     );
     this.#lists.set(communityId, list);
     queueMicrotask(list.reload);
@@ -146,7 +147,7 @@ export class Channels {
   members(id: string): ChannelMembers {
     return this.#members.get(id, () => {
       const { api, people } = this.#context;
-      const list = new ChannelMembers(api, people, id);
+      const list = unobserved(() => new ChannelMembers(api, people, id));
       queueMicrotask(list.reload);
       return list;
     });

@@ -21,6 +21,7 @@ import { type TabMessage, Tabs } from './tabs';
 import type { Timeline } from './timeline.svelte';
 import { Timelines } from './timelines';
 import { Ui } from './ui.svelte';
+import { unobserved } from './unobserved.svelte';
 import { WebhookList } from './webhooks.svelte';
 
 /** How many channels' webhooks are held. */
@@ -164,7 +165,7 @@ export class Client {
   /** The webhooks of a channel, for the admins of its community. */
   webhooks = (channelId: string): WebhookList =>
     this.#webhooks.get(channelId, () => {
-      const list = new WebhookList(this.#api, channelId);
+      const list = unobserved(() => new WebhookList(this.#api, channelId));
       queueMicrotask(list.reload);
       return list;
     });

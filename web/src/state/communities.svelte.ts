@@ -7,6 +7,7 @@ import { MemberList } from './members.svelte';
 import type { People } from './people.svelte';
 import { Recent } from './recent';
 import { RemoteList, withItem } from './remote_list.svelte';
+import { unobserved } from './unobserved.svelte';
 
 /** How many communities' members and invites are held. */
 const LISTS_HELD = 20;
@@ -70,7 +71,7 @@ export class Communities extends RemoteList<Community> {
   members(id: string): MemberList {
     return this.#members.get(id, () => {
       const { api, people } = this.#context;
-      const list = new MemberList(api, people, id, () => void this.reload());
+      const list = unobserved(() => new MemberList(api, people, id, () => void this.reload()));
       queueMicrotask(list.reload);
       return list;
     });
@@ -79,7 +80,7 @@ export class Communities extends RemoteList<Community> {
   /** The invites of a community, for its admins. */
   invites(id: string): InviteList {
     return this.#invites.get(id, () => {
-      const list = new InviteList(this.#context.api, id);
+      const list = unobserved(() => new InviteList(this.#context.api, id));
       queueMicrotask(list.reload);
       return list;
     });

@@ -2,6 +2,7 @@
 
 import { Recent } from './recent';
 import { Timeline, type TimelineContext } from './timeline.svelte';
+import { unobserved } from './unobserved.svelte';
 
 /** How many timelines are held. */
 const HELD = 12;
@@ -32,7 +33,9 @@ export class Timelines {
 
   /** The timeline of a channel. */
   get(channelId: string): Timeline {
-    return this.#recent.get(channelId, () => new Timeline(channelId, this.#context));
+    return this.#recent.get(channelId, () =>
+      unobserved(() => new Timeline(channelId, this.#context)),
+    );
   }
 
   /** The timeline of a channel, if it is held. */
