@@ -15,6 +15,8 @@ export type TabMessage =
 export interface Meeting {
   locks: Pick<LockManager, 'request' | 'query'> | undefined;
   channel: Pick<BroadcastChannel, 'postMessage' | 'close' | 'onmessage'>;
+  /** The page of this tab. */
+  page: Pick<Document, 'visibilityState' | 'addEventListener'>;
 }
 
 const CHANNEL = 'chatalot';
@@ -22,6 +24,8 @@ const SEEN_LOCK = 'chatalot:seen';
 const LEADER_LOCK = 'chatalot:leader';
 /** How long a claim is kept from the other tabs by the lock; the message outlasts it. */
 const CLAIM_MS = 10_000;
+/** Without locks, a tab that is not seen waits for another one's claim, at most so long. */
+const COURTESY_MS = 1_000;
 
 /** This tab among the others. */
 export class Tabs {
@@ -30,6 +34,8 @@ export class Tabs {
 
   readonly #meeting: Meeting;
   readonly #leave = new AbortController();
+  /** Ends the pauses that this tab is in. */
+  readonly #pauses = new Set<() => void>();
   #leads = false;
   /** Gives back the lock that says that this tab is seen. */
   #unsee: (() => void) | null = null;
@@ -38,14 +44,14 @@ export class Tabs {
     this.#meeting = meeting;
     meeting.channel.onmessage = (event) => this.onMessage(event.data as TabMessage);
     const { signal } = this.#leave;
-    document.addEventListener('visibilitychange', () => this.#look(), { signal });
+    meeting.page.addEventListener('visibilitychange', () => this.#look(), { signal });
     this.#look();
     this.#stand();
   }
 
   /** Whether people can see this tab. */
   get seen(): boolean {
-    return document.visibilityState === 'visible';
+    return this.#meeting.page.visibilityState === 'visible';
   }
 
   /** Tells the other tabs. */
@@ -68,12 +74,16 @@ export class Tabs {
   /** Takes something for this tab alone; false when another tab has it. */
   async claim(name: string): Promise<boolean> {
     const { locks } = this.#meeting;
-    if (locks === undefined) return true;
+    if (locks === undefined) {
+      // The first to say so has it; who is seen goes first.
+      if (!this.seen) await this.#pause(COURTESY_MS * (0.3 + 0.7 * Math.random()));
+      return true;
+    }
     return new Promise((resolve, reject) => {
       locks
         .request(`chatalot:claim:${name}`, { ifAvailable: true }, async (lock) => {
           resolve(lock !== null);
-          if (lock !== null) await pause(CLAIM_MS, this.#leave.signal);
+          if (lock !== null) await this.#pause(CLAIM_MS);
         })
         .catch(reject);
     });
@@ -83,7 +93,20 @@ export class Tabs {
   close(): void {
     this.#leave.abort();
     this.#unsee?.();
+    for (const end of this.#pauses) end();
     this.#meeting.channel.close();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+    });
   }
 
   /** Holds a lock, shared with the other seen tabs, while this one is seen. */
@@ -120,15 +143,5 @@ export class Tabs {
 }
 
 function browserMeeting(): Meeting {
-  return { locks: navigator.locks, channel: new BroadcastChannel(CHANNEL) };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  return { locks: navigator.locks, channel: new BroadcastChannel(CHANNEL), page: document };
 }

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+
+import { MentionCount } from './mention_count';
+
+describe('the count of mentions', () => {
+  test('is what the server counted, and what came since', () => {
+    const count = new MentionCount();
+    count.snapshot(2, 10);
+    count.add('n1', 11);
+    count.add('n2', 12);
+    expect(count.value).toBe(4);
+  });
+
+  test('counts a mention that is offered again once', () => {
+    const count = new MentionCount();
+    count.snapshot(2, 10);
+    count.add('old', 9);
+    count.add('n1', 11);
+    count.add('n1', 11);
+    expect(count.value).toBe(3);
+  });
+
+  test('keeps what came live when the server counted before it', () => {
+    const count = new MentionCount();
+    count.add('n1', 11);
+    count.snapshot(2, 10);
+    expect(count.value).toBe(3);
+    count.snapshot(3, 11);
+    expect(count.value).toBe(3);
+  });
+
+  test('falls by what was read', () => {
+    const count = new MentionCount();
+    count.snapshot(2, 10);
+    count.add('n1', 11);
+    count.read('n1');
+    expect(count.value).toBe(2);
+    count.read('one of those the server counted');
+    expect(count.value).toBe(1);
+    count.readAll();
+    expect(count.value).toBe(0);
+    count.read('one more');
+    expect(count.value).toBe(0);
+  });
+
+  test('is certain when everything that was counted is read', () => {
+    const count = new MentionCount();
+    count.snapshot(2, 10);
+    count.add('n1', 11);
+    count.add('n2', 15);
+    expect(count.readUpTo(12)).toBe(true);
+    expect(count.value).toBe(1);
+  });
+
+  test('says that it is not certain when only a part was read', () => {
+    const count = new MentionCount();
+    count.snapshot(2, 10);
+    expect(count.readUpTo(7)).toBe(false);
+  });
+
+  test('remembers no more than it must, and counts on', () => {
+    const count = new MentionCount();
+    for (let seq = 1; seq <= 5_000; seq += 1) count.add(`n${seq}`, seq);
+    expect(count.value).toBe(5_000);
+    expect(count.readUpTo(5_000)).toBe(true);
+    expect(count.value).toBe(0);
+  });
+});
