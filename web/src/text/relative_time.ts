@@ -11,14 +11,18 @@ const UNITS = [
   { unit: 'year', seconds: 365 * 86_400, below: Infinity },
 ] as const;
 
-/** How far the time `then` (RFC 3339) is from `now` (milliseconds), rounded towards `now`. */
+/** How far the time `then` (RFC 3339) is from `now` (milliseconds), in whole units: those that
+ * have passed, or the nearest to those that are to come. */
 export function relativeTime(then: string, now: number = Date.now()): string {
   const distance = (Date.parse(then) - now) / 1000;
   if (Number.isNaN(distance)) return '';
   const length = Math.abs(distance);
   if (length < 60) return distance > 0 ? 'in less than a minute' : 'just now';
   for (const { unit, seconds, below } of UNITS) {
-    if (length < below) return words.format(Math.trunc(distance / seconds), unit);
+    if (length < below) {
+      const units = distance / seconds;
+      return words.format(distance > 0 ? Math.round(units) : Math.trunc(units), unit);
+    }
   }
   return '';
 }
