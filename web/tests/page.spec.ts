@@ -55,3 +55,19 @@ test('what people left is there after the server restarts', async ({
   const again = await page.request.get(`/api/communities/${community.id}`);
   expect(await again.json()).toMatchObject({ id: community.id, name: community.name });
 });
+
+test('what opens over the page keeps to its policy', async ({ people, browserOf, complaints }) => {
+  const ada = await people.register('ada');
+  const community = await ada.community();
+  const general = await ada.general(community);
+  const page = await browserOf(ada, `/c/${general.id}`);
+  await expect(page.getByRole('heading', { name: 'general' })).toBeVisible();
+  await page.keyboard.press('Control+k');
+  const switcher = page.getByRole('dialog');
+  await expect(switcher.getByText('general')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(switcher).toBeHidden();
+  await page.getByRole('link', { name: 'general' }).click({ button: 'right' });
+  await expect(page.getByRole('dialog', { name: 'Channel settings' })).toBeVisible();
+  expect(complaints.heard).toEqual([]);
+});
