@@ -1,8 +1,16 @@
 import { Problem } from '../api/http';
 
-/** Why something failed, in a sentence for people. */
+/** Why something failed, and what to do about it, in sentences for people. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof Problem) return sentence(error.detail || error.title);
+  if (error instanceof Problem) {
+    const { title, detail, errors } = error;
+    if (errors.length > 0) {
+      return errors.map((one) => sentence(`${one.pointer.slice(1)} ${one.detail}`)).join(' ');
+    }
+    return detail.startsWith(title)
+      ? sentence(detail)
+      : `${sentence(title)} ${detail && sentence(detail)}`.trim();
+  }
   return error instanceof Error ? sentence(error.message) : 'Something went wrong.';
 }
 

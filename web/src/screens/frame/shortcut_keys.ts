@@ -7,8 +7,8 @@ export const shortcuts: readonly { keys: string[]; does: string }[] = [
   { keys: ['Alt', '↑'], does: 'Previous channel' },
   { keys: ['Alt', '↓'], does: 'Next channel' },
   { keys: ['Ctrl', 'K'], does: 'Go to a channel or community' },
-  { keys: ['↑', '↓'], does: 'From message to message, in the list of messages' },
-  { keys: ['End'], does: 'Latest message, in the list of messages' },
+  { keys: ['↑', '↓'], does: 'From message to message' },
+  { keys: ['End'], does: 'To the latest message' },
   { keys: ['Esc'], does: 'Close what is on top' },
   { keys: ['?'], does: 'This list' },
 ];
