@@ -4,13 +4,13 @@ import { SvelteMap } from 'svelte/reactivity';
 
 import { type Api, asProblem } from '../api/http';
 import type { Channel, Role } from '../api/types';
+import { ChannelList } from './channel_list.svelte';
 import { ChannelMembers } from './channel_members.svelte';
 import type { Communities } from './communities.svelte';
 import { Coalesced } from './coalesced';
 import { MentionCount } from './mention_count';
 import type { People } from './people.svelte';
 import { Recent } from './recent';
-import { RemoteList } from './remote_list.svelte';
 import { unobserved } from './unobserved.svelte';
 
 /** How many channels' members are held. */
@@ -25,8 +25,8 @@ export interface ChannelsContext {
   userId(): string;
   /** Which channels there are, or which of them the user is in, has changed. */
   changed(): void;
-  /** A channel is gone for this user. */
-  gone(channel: Channel): void;
+  /** A channel is gone for this user, by their own doing or not. */
+  gone(channel: Channel, byUser: boolean): void;
 }
 
 /** How a channel is made. */
@@ -34,34 +34,6 @@ export interface NewChannel {
   name: string;
   topic?: string;
   private?: boolean;
-}
-
-/** The channels of one community that the user may see, in the order they were made. */
-export class ChannelList extends RemoteList<Channel> {
-  readonly #taken: (read: readonly Channel[], before: readonly Channel[]) => readonly Channel[];
-
-  constructor(
-    read: () => Promise<readonly Channel[]>,
-    taken: (read: readonly Channel[], before: readonly Channel[]) => readonly Channel[],
-  ) {
-    super(read);
-    this.#taken = taken;
-  }
-
-  /** Shows a channel that was made or found outside of a reading. */
-  add(channel: Channel): void {
-    if (this.list.some((other) => other.id === channel.id)) return;
-    this.change((list) => [...list, channel]);
-  }
-
-  /** Shows a channel no more. */
-  remove(channelId: string): void {
-    this.change((list) => list.filter((channel) => channel.id !== channelId));
-  }
-
-  protected override adopt(read: readonly Channel[]): readonly Channel[] {
-    return this.#taken(read, this.list);
-  }
 }
 
 /**
@@ -75,6 +47,10 @@ export class Channels {
   readonly #mentions = new Map<string, MentionCount>();
   readonly #refreshing = new Map<string, Coalesced>();
   readonly #members = new Recent<ChannelMembers>(LISTS_HELD);
+  /** Channels with mentions that were read, before the server has said how many are left. */
+  readonly #uncertain = new Set<string>();
+  /** Channels and communities that the user is leaving or deleting just now. */
+  readonly #leaving = new Set<string>();
 
   constructor(context: ChannelsContext) {
     this.#context = context;
@@ -124,9 +100,11 @@ export class Channels {
   }
 
   /** Deletes a channel with its messages and webhooks. */
-  async delete(id: string): Promise<void> {
-    await this.#context.api.delete('/api/channels/{channel_id}', { path: { channel_id: id } });
-    this.remove(id);
+  delete(id: string): Promise<void> {
+    return this.byUser(id, async () => {
+      await this.#context.api.delete('/api/channels/{channel_id}', { path: { channel_id: id } });
+      this.remove(id);
+    });
   }
 
   async join(id: string): Promise<void> {
@@ -136,11 +114,23 @@ export class Channels {
     await this.refresh(id);
   }
 
-  async leave(id: string): Promise<void> {
-    await this.#context.api.delete('/api/channels/{channel_id}/members/{user_id}', {
-      path: { channel_id: id, user_id: this.#context.userId() },
+  leave(id: string): Promise<void> {
+    return this.byUser(id, async () => {
+      await this.#context.api.delete('/api/channels/{channel_id}/members/{user_id}', {
+        path: { channel_id: id, user_id: this.#context.userId() },
+      });
+      await this.refresh(id);
     });
-    await this.refresh(id);
+  }
+
+  /** Does something by which the user leaves a channel, or a community with its channels. */
+  async byUser(id: string, act: () => Promise<void>): Promise<void> {
+    this.#leaving.add(id);
+    try {
+      await act();
+    } finally {
+      this.#leaving.delete(id);
+    }
   }
 
   /** Who is in a channel. */
@@ -230,9 +220,18 @@ export class Channels {
     const channel = this.get(id);
     if (!channel) return;
     if (seq > channel.read_seq) channel.read_seq = seq;
-    let certain = true;
-    this.#count(id, (count) => (certain = count.readUpTo(seq)));
-    if (!certain) void this.refresh(id);
+    if (channel.unread_mentions > 0) this.#uncertain.add(id);
+    this.#count(id, (count) => count.readUpTo(seq));
+  }
+
+  /**
+   * The server knows how far a channel was read. Says whether mentions were among that; how many
+   * are left is then asked of the server.
+   */
+  readConfirmed(id: string): boolean {
+    if (!this.#uncertain.delete(id)) return false;
+    if (this.mentions(id) > 0) void this.refresh(id);
+    return true;
   }
 
   /** The user has read one mention. */
@@ -268,6 +267,7 @@ export class Channels {
     this.#lists.clear();
     this.#mentions.clear();
     this.#refreshing.clear();
+    this.#uncertain.clear();
     this.#members.clear();
     this.#context.changed();
   }
@@ -328,7 +328,9 @@ export class Channels {
     this.#byId.delete(channel.id);
     this.#mentions.delete(channel.id);
     this.#refreshing.delete(channel.id);
+    this.#uncertain.delete(channel.id);
     this.#members.delete(channel.id);
-    this.#context.gone(channel);
+    const { id, community_id } = channel;
+    this.#context.gone(channel, this.#leaving.has(id) || this.#leaving.has(community_id));
   }
 }

@@ -76,6 +76,7 @@ export class Client {
       api,
       people: this.people,
       userId,
+      byUser: (id, act) => this.channels.byUser(id, act),
       gone: (id) => this.channels.removeCommunity(id),
     });
     this.channels = new Channels({
@@ -84,7 +85,7 @@ export class Client {
       communities: this.communities,
       userId,
       changed: () => this.#watchSoon(),
-      gone: (channel) => this.#channelGone(channel),
+      gone: (channel, byUser) => this.#channelGone(channel, byUser),
     });
     this.notifications = new Notifications({
       api,
@@ -103,13 +104,14 @@ export class Client {
       alerted: (id) => this.alerts.has(id),
       open: (url) => this.session.status === 'signed_in' && this.router.open(url),
     });
-    this.#readMarks = new ReadMarks((channelId, seq, leaving) =>
-      api.post('/api/channels/{channel_id}/read', {
+    this.#readMarks = new ReadMarks(async (channelId, seq, leaving) => {
+      await api.post('/api/channels/{channel_id}/read', {
         path: { channel_id: channelId },
         body: { seq },
         keepalive: leaving,
-      }),
-    );
+      });
+      if (this.channels.readConfirmed(channelId)) this.notifications.recount();
+    });
     this.#timelines = new Timelines({
       find: (id) => this.channels.find(id),
       readPage: (id, page) =>
@@ -292,6 +294,9 @@ export class Client {
       this.#watching = false;
       const joined = this.channels.all().filter((channel) => channel.joined);
       const ids = new Set(joined.map((channel) => channel.id));
+      for (const { channelId } of this.#timelines.held()) {
+        if (this.channels.get(channelId)?.joined === false) this.#timelines.remove(channelId);
+      }
       const recent = this.#timelines.held().map((timeline) => timeline.channelId);
       this.#live.watch([...recent.filter((id) => ids.has(id)), ...ids]);
     });
@@ -308,13 +313,13 @@ export class Client {
     this.push.tell({ type: 'read', ids: read.map((notification) => notification.id) });
   }
 
-  #channelGone(channel: Channel): void {
+  #channelGone(channel: Channel, byUser: boolean): void {
     this.#timelines.remove(channel.id);
     this.#webhooks.delete(channel.id);
     if (this.ui.channelSettings?.channelId === channel.id) this.ui.closeChannelSettings();
     const { place } = this.router;
     if (place.kind !== 'channel' || place.channelId !== channel.id) return;
-    this.ui.notice = `#${channel.name} is gone, or you are not in it any more.`;
+    if (!byUser) this.ui.notice = `#${channel.name} is gone, or you are not in it any more.`;
     this.router.go({ kind: 'home' }, { replace: true });
   }
 

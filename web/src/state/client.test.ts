@@ -289,6 +289,18 @@ describe('a live mention', () => {
     await until(() => server.called('POST', /read$/).some((body) => body['seq'] === 12));
   });
 
+  test('that the server had counted is read in part, and the server says what is left', async () => {
+    server.mentionedAt = [60, 190];
+    server.addChannel('a', 200, { read_seq: 50, unread_mentions: 2 });
+    const { client } = await signedIn();
+    const timeline = client.timeline('a');
+    await timeline.open();
+    timeline.displayed(100);
+    await until(() => client.channels.mentions('a') === 1);
+    timeline.displayed(200);
+    expect(client.channels.mentions('a')).toBe(0);
+  });
+
   test('leaves the screen when it was read on another device', async () => {
     server.addChannel('a', 10);
     const { client, socket } = await signedIn();
@@ -345,6 +357,40 @@ describe('a notice', () => {
     socket.say({ type: 'membership_changed', community_id: 'o1' });
     await until(() => client.communities.list.length === 0);
     expect(client.channels.get('a')).toBeUndefined();
+  });
+});
+
+describe('what people do themselves', () => {
+  const ID = '01a20918-cd31-72ce-a1c1-998499338825';
+
+  test.each<[string, (client: Client) => Promise<void>]>([
+    ['deleting a channel', (client) => client.channels.delete(ID)],
+    ['leaving a private channel', (client) => client.channels.leave(ID)],
+  ])('%s leads home without a notice, whichever answer comes first', async (_, act) => {
+    server.addChannel('a', 10);
+    server.addChannel(ID, 4, { private: true });
+    const { client, socket } = await signedIn();
+    client.router.go({ kind: 'channel', channelId: ID });
+    const acting = act(client);
+    socket.say({ type: 'channel_removed', channel_id: ID });
+    await acting;
+    await until(() => client.channels.get(ID) === undefined);
+    expect(client.router.place).toEqual({ kind: 'home' });
+    expect(client.ui.notice).toBeNull();
+  });
+
+  test('leaving a public channel keeps it in the list, and joining reads it anew', async () => {
+    server.addChannel('a', 10);
+    const { client, socket } = await signedIn();
+    await client.timeline('a').open();
+    await client.channels.leave('a');
+    expect(client.channels.get('a')?.joined).toBe(false);
+    await until(() => socket.sent('unsubscribe').length === 1);
+    server.post('a', 3);
+    await client.channels.join('a');
+    await until(() => watched(socket).filter(({ id }) => id === 'a').length === 2);
+    await client.timeline('a').open();
+    expect(client.timeline('a').messages.at(-1)?.seq).toBe(13);
   });
 });
 

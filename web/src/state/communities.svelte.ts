@@ -18,6 +18,8 @@ export interface CommunitiesContext {
   people: People;
   /** The id of who is signed in. */
   userId(): string;
+  /** Does something by which the user leaves a community. */
+  byUser(communityId: string, act: () => Promise<void>): Promise<void>;
   /** The user is not in this community any more. */
   gone(communityId: string): void;
 }
@@ -53,18 +55,22 @@ export class Communities extends RemoteList<Community> {
   }
 
   /** Deletes a community with everything in it. */
-  async delete(id: string): Promise<void> {
-    await this.#context.api.delete('/api/communities/{community_id}', {
-      path: { community_id: id },
+  delete(id: string): Promise<void> {
+    return this.#context.byUser(id, async () => {
+      await this.#context.api.delete('/api/communities/{community_id}', {
+        path: { community_id: id },
+      });
+      this.#remove(id);
     });
-    this.#remove(id);
   }
 
-  async leave(id: string): Promise<void> {
-    await this.#context.api.delete('/api/communities/{community_id}/members/{user_id}', {
-      path: { community_id: id, user_id: this.#context.userId() },
+  leave(id: string): Promise<void> {
+    return this.#context.byUser(id, async () => {
+      await this.#context.api.delete('/api/communities/{community_id}/members/{user_id}', {
+        path: { community_id: id, user_id: this.#context.userId() },
+      });
+      this.#remove(id);
     });
-    this.#remove(id);
   }
 
   /** The members of a community. */

@@ -160,6 +160,7 @@ export class Live {
         const { channel_id, seq } = frame;
         channels.readUpTo(channel_id, seq);
         notifications.readChannel(channel_id, seq);
+        if (channels.readConfirmed(channel_id)) notifications.recount();
         return alerts.dismissWhere((other) => other.channel_id === channel_id && other.seq <= seq);
       }
       case 'notifications_read': {

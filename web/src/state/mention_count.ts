@@ -35,11 +35,10 @@ export class MentionCount {
     this.#live.set(id, seq);
   }
 
-  /** The channel was read up to a place. False when the number is not certain any more. */
-  readUpTo(seq: number): boolean {
+  /** The channel was read up to a place. Only the server knows how many it counted before. */
+  readUpTo(seq: number): void {
     this.#forgetUpTo(seq);
     if (seq >= this.#upTo) this.#counted = 0;
-    return this.#counted === 0;
   }
 
   /** One mention was read. */

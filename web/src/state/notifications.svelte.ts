@@ -105,6 +105,10 @@ export class Notifications {
   /** A channel was read up to a place, here or on another device. */
   readChannel(channelId: string, seq: number): void {
     this.#markWhere((other) => other.channel_id === channelId && other.seq <= seq);
+  }
+
+  /** Asks how many are unread, when some that are not held may have been read. */
+  recount(): void {
     if (this.hasMore && this.unread > 0) void this.reload();
   }
 

@@ -114,6 +114,7 @@ export class Push {
     // The server ends the device together with the session even if this does not work.
     const unsubscribed = this.#unsubscribe().catch(() => undefined);
     await Promise.race([unsubscribed, new Promise((done) => setTimeout(done, FAREWELL_MS))]);
+    await this.#settle();
   }
 
   /** Forgets who was signed in. */

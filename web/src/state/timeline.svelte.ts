@@ -2,6 +2,7 @@
 
 import { asProblem, type Problem } from '../api/http';
 import type { Message } from '../api/types';
+import { GREATEST_PAGE, MessagePages, type Page, PAGE, type PageRequest } from './message_pages';
 import {
   append,
   cutNewest,
@@ -18,10 +19,6 @@ import {
 import type { Status } from './remote_list.svelte';
 import { Revisions } from './revisions';
 
-/** How many messages a page has that is read because somebody scrolls. */
-const PAGE = 50;
-/** The greatest page that the server gives. */
-const GREATEST_PAGE = 200;
 /** With this many unread messages they are all read at once, with something before them. */
 const UNREAD_AT_ONCE = 120;
 const BEFORE_UNREAD = 30;
@@ -30,21 +27,11 @@ const MOST_WAITING = 500;
 /** How many pages are read to close a gap. A greater one is left open. */
 const PAGES_TO_CLOSE_A_GAP = 5;
 
-/** A part of a channel to read: around a cursor, or the newest. */
-export interface PageRequest {
-  before?: number;
-  after?: number;
-  limit: number;
-}
-
 /** What a timeline needs of the rest. */
 export interface TimelineContext {
   /** Finds out how far the channel goes and how far it was read; rejects if there is none. */
   find(channelId: string): Promise<{ last_seq: number; read_seq: number; joined: boolean }>;
-  readPage(
-    channelId: string,
-    page: PageRequest,
-  ): Promise<{ messages: Message[]; has_more: boolean }>;
+  readPage(channelId: string, page: PageRequest): Promise<Page>;
   deleteMessage(channelId: string, messageId: string): Promise<void>;
   /** How far the user has read. */
   readSeq(channelId: string): number;
@@ -82,6 +69,7 @@ export class Timeline {
   #atBottom = $state(true);
   readonly #context: TimelineContext;
   readonly #revisions = new Revisions();
+  readonly #pages: MessagePages;
   /** Grows whenever the window is read anew, so that a page for an earlier one is not used. */
   #generation = 0;
   /** Messages that came while pages were being read, or behind a gap. */
@@ -96,6 +84,10 @@ export class Timeline {
   constructor(channelId: string, context: TimelineContext) {
     this.channelId = channelId;
     this.#context = context;
+    this.#pages = new MessagePages(
+      (request) => context.readPage(channelId, request),
+      this.#revisions.latest,
+    );
   }
 
   /** The messages held, in order. */
@@ -158,7 +150,7 @@ export class Timeline {
     this.loadingOlder = true;
     this.olderError = null;
     try {
-      const page = await this.#page({ before: firstSeq(this.#window), limit: PAGE });
+      const page = await this.#pages.page({ before: firstSeq(this.#window), limit: PAGE });
       if (generation !== this.#generation) return;
       this.#window = cutNewest(prepend(this.#window, page.messages, page.has_more));
     } catch (error) {
@@ -175,7 +167,7 @@ export class Timeline {
     this.loadingNewer = true;
     this.newerError = null;
     try {
-      const page = await this.#page({ after: lastSeq(this.#window), limit: PAGE });
+      const page = await this.#pages.page({ after: lastSeq(this.#window), limit: PAGE });
       if (generation !== this.#generation) return;
       const { window } = append(this.#window, page.messages);
       this.#window = cutOldest({ ...window, hasNewer: page.has_more });
@@ -295,23 +287,9 @@ export class Timeline {
   }
 
   #readAt(atSeq: number | undefined, unread: number, readSeq: number): Promise<MessageWindow> {
-    if (atSeq !== undefined) return this.#readAround(atSeq);
-    if (unread > UNREAD_AT_ONCE) return this.#readAround(readSeq);
-    return this.#readEnd(Math.max(PAGE, unread + BEFORE_UNREAD));
-  }
-
-  async #readEnd(limit: number): Promise<MessageWindow> {
-    const page = await this.#page({ limit });
-    return { messages: page.messages, hasOlder: page.has_more, hasNewer: false };
-  }
-
-  async #readAround(seq: number): Promise<MessageWindow> {
-    const [older, newer] = await Promise.all([
-      this.#page({ before: seq + 1, limit: PAGE }),
-      this.#page({ after: seq, limit: PAGE }),
-    ]);
-    const before = { messages: older.messages, hasOlder: older.has_more, hasNewer: false };
-    return { ...append(before, newer.messages).window, hasNewer: newer.has_more };
+    if (atSeq !== undefined) return this.#pages.around(atSeq);
+    if (unread > UNREAD_AT_ONCE) return this.#pages.around(readSeq);
+    return this.#pages.end(Math.max(PAGE, unread + BEFORE_UNREAD));
   }
 
   async #readNewest(): Promise<void> {
@@ -319,7 +297,7 @@ export class Timeline {
     this.loadingNewer = true;
     this.newerError = null;
     try {
-      const window = await this.#readEnd(PAGE);
+      const window = await this.#pages.end();
       if (generation === this.#generation) this.#show(window);
     } catch (error) {
       if (generation !== this.#generation) return;
@@ -403,7 +381,7 @@ export class Timeline {
   async #readMissing(generation: number): Promise<boolean> {
     try {
       for (let pages = 0; pages < PAGES_TO_CLOSE_A_GAP; pages += 1) {
-        const page = await this.#page({ after: lastSeq(this.#window), limit: GREATEST_PAGE });
+        const page = await this.#pages.page({ after: lastSeq(this.#window), limit: GREATEST_PAGE });
         if (generation !== this.#generation) return false;
         this.#append(page.messages);
         if (!page.has_more) return true;
@@ -417,15 +395,10 @@ export class Timeline {
   /** Reads what is held again, and takes over what happened to it. */
   async #reread(): Promise<void> {
     const generation = this.#generation;
-    const last = lastSeq(this.#window);
     try {
-      let after = firstSeq(this.#window) - 1;
-      while (after >= 0 && after < last) {
-        const page = await this.#page({ after, limit: GREATEST_PAGE });
-        if (generation !== this.#generation || page.messages.length === 0) return;
-        const fresh = new Map(page.messages.map((message) => [message.id, message]));
-        this.#window = revise(this.#window, (held) => withChanges(held, fresh.get(held.id)));
-        after = page.messages.at(-1)?.seq ?? last;
+      for await (const revised of this.#pages.again(this.#window)) {
+        if (generation !== this.#generation) return;
+        this.#window = revised(this.#window);
       }
     } catch {
       // What is shown may lack a deletion until the channel is opened again.
@@ -436,16 +409,4 @@ export class Timeline {
   #revise(): void {
     this.#window = revise(this.#window, this.#revisions.latest);
   }
-
-  async #page(request: PageRequest): Promise<{ messages: Message[]; has_more: boolean }> {
-    const limit = Math.min(GREATEST_PAGE, request.limit);
-    const page = await this.#context.readPage(this.channelId, { ...request, limit });
-    return { ...page, messages: page.messages.map(this.#revisions.latest) };
-  }
-}
-
-/** The held message itself where nothing changed, so that it is not drawn again. */
-function withChanges(held: Message, fresh: Message | undefined): Message {
-  if (fresh === undefined || JSON.stringify(fresh) === JSON.stringify(held)) return held;
-  return fresh;
 }

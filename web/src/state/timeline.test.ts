@@ -2,9 +2,10 @@ import { describe, expect, test, vi } from 'vitest';
 
 import { Problem } from '../api/http';
 import type { Message } from '../api/types';
+import type { PageRequest } from './message_pages';
 import { MOST_HELD } from './message_window';
 import { message, messages, range, seqs } from './testing/messages';
-import { type PageRequest, Timeline } from './timeline.svelte';
+import { Timeline } from './timeline.svelte';
 
 /** A channel as the server has it, with one reader. */
 class Channel {

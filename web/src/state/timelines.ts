@@ -51,11 +51,6 @@ export class Timelines {
       .reverse();
   }
 
-  /** Nobody reads any timeline now. */
-  leave(): void {
-    this.#open = null;
-  }
-
   /** Lets a timeline go. */
   remove(channelId: string): void {
     if (this.#open?.channelId === channelId) this.#open = null;

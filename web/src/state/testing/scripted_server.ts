@@ -1,6 +1,6 @@
 /** Stands in for the browser's fetch in tests: a small server with one community. */
 
-import type { Channel, Community, Message, Notification, User } from '../../api/types';
+import type { Channel, Community, Message, Notification, PushDevice, User } from '../../api/types';
 import { messages } from './messages';
 
 const CREATED = '2026-06-04T13:34:30.789723+00:00';
@@ -31,6 +31,14 @@ export class ScriptedServer {
   communities: Community[] = [{ id: 'o1', name: 'Ops', role: 'owner', created_at: CREATED }];
   channels: Channel[] = [];
   notifications: Notification[] = [];
+  /** Places where the user is mentioned, in all channels. */
+  mentionedAt: number[] = [];
+  device: PushDevice = {
+    id: 'd1',
+    created_at: CREATED,
+    last_success_at: null,
+    failing_since: null,
+  };
   readonly stored = new Map<string, Message[]>();
   /** What was called: method, path and body. */
   readonly calls: { method: string; path: string; body: Record<string, unknown> }[] = [];
@@ -109,9 +117,26 @@ export class ScriptedServer {
     'GET channels/': ({ path }) => this.channels.find(({ id }) => id === path[1]),
     'GET channels/messages': ({ path, query }) => this.#page(path[1] ?? '', query),
     'POST channels/read': ({ path, body }) => {
-      this.#channel(path[1] ?? '').read_seq = Number(body['seq']);
+      const channel = this.#channel(path[1] ?? '');
+      channel.read_seq = Number(body['seq']);
+      channel.unread_mentions = this.mentionedAt.filter((seq) => seq > channel.read_seq).length;
       return null;
     },
+    'DELETE channels/': ({ path }) => this.#removeChannel(path[1] ?? ''),
+    'DELETE channels/members': ({ path }) => {
+      const channel = this.#channel(path[1] ?? '');
+      if (channel.private) return this.#removeChannel(channel.id);
+      channel.joined = false;
+      return null;
+    },
+    'PUT channels/members': ({ path }) => {
+      this.#channel(path[1] ?? '').joined = true;
+      return null;
+    },
+    'GET push/key': () => ({ public_key: 'AQID' }),
+    'POST push/subscriptions': () => this.device,
+    'DELETE push/subscriptions': () => null,
+    'GET push/subscriptions': () => [this.device],
     'GET notifications/': () => ({
       notifications: this.notifications,
       unread: this.notifications.filter(({ read_at }) => read_at === null).length,
@@ -131,6 +156,11 @@ export class ScriptedServer {
     }
     const rest = all.filter(({ seq }) => before === null || seq < Number(before));
     return { messages: rest.slice(-limit), has_more: rest.length > limit };
+  }
+
+  #removeChannel(id: string): null {
+    this.channels = this.channels.filter((channel) => channel.id !== id);
+    return null;
   }
 
   #channel(id: string): Channel {
