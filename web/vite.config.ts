@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { svelteTesting } from '@testing-library/svelte/vite';
 import { defineConfig } from 'vitest/config';
@@ -10,6 +12,15 @@ const server = process.env['CHATALOT_DEV_SERVER'] ?? 'http://localhost:8080';
 
 export default defineConfig({
   plugins: [svelte(), serviceWorker(), compressedSiblings(), svelteTesting()],
+  resolve: {
+    alias: [
+      // The Markdown parser's table of named characters, which every browser has already.
+      {
+        find: /^entities$/,
+        replacement: fileURLToPath(new URL('./src/text/entities.ts', import.meta.url)),
+      },
+    ],
+  },
   build: {
     // The server's Content-Security-Policy admits files of its own origin only: nothing is
     // inlined as a data: address, and no script stands in the page.
@@ -40,5 +51,7 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['src/**/*.test.ts', 'build/**/*.test.ts'],
     restoreMocks: true,
+    // So that the parser is tested with the alias above.
+    server: { deps: { inline: ['markdown-it'] } },
   },
 });

@@ -25,6 +25,15 @@ describe('what is written', () => {
     expect(html(content)).toBe(expected);
   });
 
+  it.each([
+    ['&copy; &amp; &nbsp;&CounterClockwiseContourIntegral;', '© & \u00a0∳'],
+    ['&lt;b&gt; &#x41; &#0;', '<b> A \ufffd'],
+    ['&nosuchthing; &copy', '&nosuchthing; &copy'],
+    ['`&copy;`', '&copy;'],
+  ])('the references in %j are shown as %j', (content, expected) => {
+    expect(elements(content).textContent?.trim()).toBe(expected);
+  });
+
   it('a table keeps the alignment of its columns and scrolls by itself', () => {
     const table = elements('| a | b |\n| :- | -: |\n| 1 | 2 |').querySelector('.table');
     expect(table?.getAttribute('tabindex')).toBe('0');
