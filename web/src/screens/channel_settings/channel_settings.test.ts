@@ -102,7 +102,7 @@ test('a channel that is full of webhooks says what to do', async () => {
       new Refusal(409, 'too_many_webhooks', 'Delete one first; at most 50 are possible.'),
   });
   await add(user, 'One more');
-  await screen.findByText('Delete one first; at most 50 are possible.');
+  await screen.findByText(/Delete one first; at most 50 are possible/);
 });
 
 test('the switch turns at once, and back with the reason when the server refuses', async () => {
