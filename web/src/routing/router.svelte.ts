@@ -19,7 +19,9 @@ export class Router {
   constructor() {
     const { signal } = this.#leave;
     this.#arrive();
-    addEventListener('popstate', () => this.#arrive(), { signal });
+    // Steps that only opened or closed something here do not count as a way to the place.
+    const moved = () => location.pathname !== hrefOf(this.place);
+    addEventListener('popstate', () => moved() && this.#arrive(), { signal });
     document.addEventListener('click', (event) => this.#follow(event), { signal });
   }
 
