@@ -1,5 +1,13 @@
 # syntax=docker/dockerfile:1
 
+# The page.
+FROM node:24-bookworm-slim AS page
+WORKDIR /web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY web .
+RUN npm run build
+
 # The server. What cargo downloads and builds is kept between builds.
 FROM rust:1.95-bookworm AS build
 # OpenSSL is what the encryption of Web Push is built on.
@@ -8,6 +16,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+COPY --from=page /web/dist /web/dist
+ENV CHATALOT_WEB_DIST=/web/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked \

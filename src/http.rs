@@ -15,6 +15,7 @@ mod detached;
 mod execute;
 mod extract;
 mod health;
+mod instance;
 mod invites;
 mod limits;
 mod messages;
@@ -31,6 +32,8 @@ mod server;
 mod sessions;
 mod socket;
 mod state;
+#[cfg(feature = "ui")]
+mod ui;
 mod webhooks;
 
 pub use limits::RateLimits;

@@ -55,21 +55,23 @@ fn sources(directory: &str) -> Vec<Source> {
     walk(&root().join(directory))
         .into_iter()
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))
-        .map(|path| Source {
-            path: path
-                .strip_prefix(root())
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned(),
-            text: std::fs::read_to_string(&path).unwrap(),
-        })
+        .map(|path| source(path.strip_prefix(root()).unwrap().to_str().unwrap()))
         .collect()
 }
 
-/// The programs: the server, and the driver that puts it under load.
+/// The file at `path`, from the root of the project on.
+fn source(path: &str) -> Source {
+    Source {
+        path: path.to_owned(),
+        text: std::fs::read_to_string(root().join(path)).unwrap(),
+    }
+}
+
+/// The programs: the server, the driver that puts it under load, and the crate that carries the
+/// web client.
 fn written() -> impl Iterator<Item = Source> {
-    sources("src").into_iter().chain(sources("loadtest"))
+    let everywhere = sources("src").into_iter().chain(sources("loadtest"));
+    everywhere.chain(["web/build.rs", "web/embed.rs"].map(source))
 }
 
 /// Fails with all of `complaints` under the sentence of the rule they break.

@@ -11,9 +11,11 @@ use super::answer::Done;
 use super::detached::Detached;
 use super::openapi::{DescribeAnswer, DescribeArguments, Document};
 use super::problem::{Code, Problem};
+#[cfg(feature = "ui")]
+use super::ui;
 use super::{
-    auth, channel_members, channels, communities, community_members, execute, health, invites,
-    messages, notifications, push, sessions, socket, webhooks,
+    auth, channel_members, channels, communities, community_members, execute, health, instance,
+    invites, messages, notifications, push, sessions, socket, webhooks,
 };
 
 /// Every route of the interface.
@@ -165,6 +167,10 @@ fn table() -> Routes {
         // The socket
         .at("/api/ws", get(socket::upgrade, "Open a WebSocket"))
         // Operating
+        .at(
+            "/api/instance",
+            get(instance::show, "See what one arrives at"),
+        )
         .at("/api/openapi.json", get(health::openapi, "This document"))
         .at("/health/live", get(health::live, "Does the process serve?"))
         .at("/health/ready", get(health::ready, "Can it do its work?"))
@@ -187,9 +193,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     for (path, methods) in table().resources {
         config.service(methods.into_resource(path));
     }
+    #[cfg(feature = "ui")]
+    config.default_service(web::route().to(ui::answer));
+    #[cfg(not(feature = "ui"))]
     config.default_service(web::route().to(not_found));
 }
 
+#[cfg(not(feature = "ui"))]
 async fn not_found() -> Result<Done, Problem> {
     Err(Problem::not_found())
 }

@@ -20,6 +20,7 @@ mod crash;
 mod database_outage;
 mod guessing;
 mod housekeeping;
+mod instance;
 mod invites;
 mod large_removals;
 mod mentions;
@@ -58,6 +59,8 @@ mod socket_replay;
 mod socket_revocation;
 mod socket_subscribe;
 mod support;
+#[cfg(feature = "ui")]
+mod ui;
 mod webhook_access;
 mod webhook_edits;
 mod webhooks;

@@ -45,6 +45,7 @@ const CALLS: &str = "
     POST /api/webhooks/execute/{}
     GET /api/notifications
     POST /api/notifications/read
+    GET /api/instance
     GET /api/push/key
     POST /api/push/subscriptions
     GET /api/push/subscriptions
@@ -133,6 +134,17 @@ async fn every_reference_in_the_document_leads_somewhere() {
     }
     let document = &Contract::shared().await.document;
     walk(document, document);
+}
+
+#[tokio::test]
+async fn the_web_client_is_built_for_this_document() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/openapi.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let kept: Value = serde_json::from_str(&text).unwrap();
+    assert!(
+        kept == Contract::shared().await.document,
+        "web/openapi.json is out of date: `make openapi` writes it anew"
+    );
 }
 
 #[tokio::test]

@@ -10,13 +10,14 @@ use crate::support::raw::exchange;
 use crate::support::server::TestServer;
 
 /// The calls that work without a login.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 10] = [
     "POST /api/auth/register",
     "POST /api/auth/login",
     "GET /api/invites/{code}",
     "POST /api/webhooks/execute/{token}",
     "GET /api/openapi.json",
     "GET /api/push/key",
+    "GET /api/instance",
     "GET /health/live",
     "GET /health/ready",
     // Authenticated like the others, but it speaks WebSocket.

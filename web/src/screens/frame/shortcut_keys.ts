@@ -1,0 +1,49 @@
+import type { Channel } from '../../api/types';
+import type { Client } from '../../state/client.svelte';
+import type { Whereabouts } from './whereabouts.svelte';
+
+/** The shortcuts, as the dialog lists them. */
+export const shortcuts: readonly { keys: string[]; does: string }[] = [
+  { keys: ['Alt', '↑'], does: 'Previous channel' },
+  { keys: ['Alt', '↓'], does: 'Next channel' },
+  { keys: ['Ctrl', 'K'], does: 'Go to a channel or community' },
+  { keys: ['↑', '↓'], does: 'From message to message' },
+  { keys: ['End'], does: 'To the latest message' },
+  { keys: ['Esc'], does: 'Close what is on top' },
+  { keys: ['?'], does: 'This list' },
+];
+
+/** Does what a key stands for, wherever the focus is. */
+export function pressShortcut(event: KeyboardEvent, client: Client, where: Whereabouts): void {
+  if (event.defaultPrevented || event.isComposing) return;
+  const { altKey, ctrlKey, metaKey, key } = event;
+  const plain = !altKey && !ctrlKey && !metaKey;
+
+  if (altKey && !ctrlKey && !metaKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
+    const next = neighbour(where, key === 'ArrowUp' ? -1 : 1);
+    if (next) client.router.go({ kind: 'channel', channelId: next.id });
+  } else if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
+    client.ui.openSwitcher();
+  } else if (plain && key === '?' && !isTyping(event) && !inDialog(event)) {
+    client.ui.openShortcuts();
+  } else return;
+  event.preventDefault();
+}
+
+/** The channel above or below the present one in the sidebar, round the ends. */
+function neighbour(where: Whereabouts, step: -1 | 1): Channel | undefined {
+  const { channels, channel } = where;
+  const at = channels.findIndex(({ id }) => id === channel?.id);
+  if (at < 0) return channels.at(step === 1 ? 0 : -1);
+  return channels[(at + step + channels.length) % channels.length];
+}
+
+function isTyping(event: KeyboardEvent): boolean {
+  const { target } = event;
+  if (!(target instanceof HTMLElement)) return false;
+  return target.matches('input, textarea, select') || target.isContentEditable;
+}
+
+function inDialog({ target }: KeyboardEvent): boolean {
+  return target instanceof Element && target.closest('[role$="dialog"]') !== null;
+}

@@ -1,0 +1,23 @@
+/** What a message says, as far as it can be shown. */
+
+import type { Message } from '../api/types';
+
+/** What to show of a message. */
+export type MessageContent =
+  /** Markdown from outside. */
+  | { kind: 'text'; text: string }
+  /** It was deleted. */
+  | { kind: 'deleted' }
+  /** It is of a kind that this version of the client does not know. */
+  | { kind: 'unknown'; messageKind: string };
+
+/** The one way from a message to what is shown of it. */
+export function contentOf(message: Message): MessageContent {
+  if (message.deleted) return { kind: 'deleted' };
+  switch (message.kind) {
+    case 'webhook':
+      return { kind: 'text', text: message.content ?? '' };
+    default:
+      return { kind: 'unknown', messageKind: String((message as Message).kind) };
+  }
+}
