@@ -36,6 +36,9 @@ use crate::store::{
 
 /// Alerts that are written down as owed in one transaction at most.
 const BATCH: usize = 500;
+/// While a push service has no place left, alerts are written down as owed only each so many
+/// looks: that takes longer than sending does, and what is due already goes first.
+const LOOKS_WHILE_FULL: u32 = 4;
 /// Pushes whose outcomes are noted in one transaction at most.
 const SETTLED_TOGETHER: usize = 1000;
 /// How long to wait after the database failed.
@@ -68,7 +71,12 @@ pub(super) struct WebPushActor {
     look_for_overdue: bool,
     /// Whether something may be due.
     look_for_due: bool,
+    /// Whether to look also while a push service has no place left. Whatever waits for it is read
+    /// past then, which takes long when much does: so only by the clock.
+    look_past_full: bool,
     taking_up: bool,
+    /// For how many looks in a row no place was left somewhere.
+    looks_while_full: u32,
     /// Pushes of which it is not noted yet what came of them.
     attempted: Vec<Attempted>,
     settling: bool,
@@ -103,7 +111,9 @@ impl WebPushActor {
             handed_over: HandedOver::default(),
             look_for_overdue: true,
             look_for_due: true,
+            look_past_full: true,
             taking_up: false,
+            looks_while_full: 0,
             attempted: Vec::new(),
             settling: false,
             unsettled: false,
@@ -126,6 +136,7 @@ impl Actor for WebPushActor {
         ctx.run_interval(self.look_interval(), |actor, ctx| {
             actor.look_for_overdue = true;
             actor.look_for_due = true;
+            actor.look_past_full = true;
             actor.take_up(ctx);
         });
     }
@@ -193,17 +204,28 @@ impl WebPushActor {
             return;
         }
         self.taking_up = true;
-        let handed_over = self.handed_over.take(BATCH);
-        let overdue = std::mem::take(&mut self.look_for_overdue);
+        let past_full = std::mem::take(&mut self.look_past_full);
+        let writes_down = past_full || self.looks_while_full.is_multiple_of(LOOKS_WHILE_FULL);
+        let (handed_over, overdue) = if writes_down {
+            let overdue = std::mem::take(&mut self.look_for_overdue);
+            (self.handed_over.take(BATCH), overdue)
+        } else {
+            (Vec::new(), false)
+        };
         self.look_for_due = false;
         let (context, slots) = (self.context.clone(), Arc::clone(&self.slots));
-        let taken = async move { take_up(&context, &slots, &handed_over, overdue).await };
+        let taken =
+            async move { take_up(&context, &slots, &handed_over, overdue, past_full).await };
         ctx.spawn(taken.into_actor(self).map(|taken, actor, ctx| {
             actor.taking_up = false;
             match taken {
                 Ok(taken) => {
                     actor.look_for_overdue |= taken.more_overdue;
                     actor.look_for_due |= taken.more_due;
+                    actor.looks_while_full = match taken.full {
+                        true => actor.looks_while_full.wrapping_add(1),
+                        false => 0,
+                    };
                     actor.send_all(taken.claimed, ctx);
                     actor.take_up(ctx);
                 }
@@ -326,6 +348,8 @@ struct TakenUp {
     claimed: Vec<ClaimedPush>,
     more_overdue: bool,
     more_due: bool,
+    /// Whether some push service, or the server as a whole, had no place left.
+    full: bool,
 }
 
 async fn take_up(
@@ -333,6 +357,7 @@ async fn take_up(
     slots: &Slots,
     handed_over: &[(UserId, NotificationId)],
     overdue: bool,
+    past_full: bool,
 ) -> Result<TakenUp, StoreError> {
     let (store, idle_days) = (&context.store, context.session_idle_days);
     let mut taken = TakenUp::default();
@@ -352,7 +377,8 @@ async fn take_up(
         fail_point!("push_planned");
     }
     let room = slots.room();
-    if room.free > 0 {
+    taken.full = room.free == 0 || room.is_full_somewhere();
+    if room.free > 0 && (past_full || !room.is_full_somewhere()) {
         taken.claimed = store.claim_pushes(&room, idle_days).await?;
         taken.more_due |= !taken.claimed.is_empty();
     }

@@ -91,6 +91,10 @@ pub(super) const PLAN_ONCE: &str = "plan_cache_mode=force_generic_plan";
 /// them while it is small; a plan made then, and kept, reads far too much once it has grown.
 pub(super) const PLAN_ANEW: &str = "plan_cache_mode=force_custom_plan";
 
+/// Settings of a connection that takes rows in the order of an index, a few at a time. While
+/// PostgreSQL takes a table for small it would rather read all that fit and sort them.
+pub(super) const IN_ORDER_OF_INDEX: [&str; 2] = ["enable_bitmapscan=off", "enable_sort=off"];
+
 /// A setting of a connection whose commits need not survive a power cut. They are in order and
 /// whole all the same.
 pub(super) const NOT_FLUSHED: &str = "synchronous_commit=off";

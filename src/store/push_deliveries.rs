@@ -46,6 +46,14 @@ pub struct PushRoom {
     pub by_origin: Vec<(String, usize)>,
 }
 
+impl PushRoom {
+    /// Whether some push service has no place left.
+    #[must_use]
+    pub fn is_full_somewhere(&self) -> bool {
+        self.by_origin.iter().any(|(_, room)| *room == 0)
+    }
+}
+
 /// A push that was taken up, with what is to be checked before it leaves.
 #[derive(Debug)]
 pub struct ClaimedPush {
