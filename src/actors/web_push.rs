@@ -72,7 +72,7 @@ pub(super) struct WebPushActor {
     /// Whether something may be due.
     look_for_due: bool,
     /// Whether to look also while a push service has no place left. Whatever waits for it is read
-    /// past then, which takes long when much does: so only by the clock.
+    /// past then, which takes long when much does: so only by the clock, and for what is new.
     look_past_full: bool,
     taking_up: bool,
     /// For how many looks in a row no place was left somewhere.
@@ -378,7 +378,9 @@ async fn take_up(
     }
     let room = slots.room();
     taken.full = room.free == 0 || room.is_full_somewhere();
-    if room.free > 0 && (past_full || !room.is_full_somewhere()) {
+    // What was just written down may be for another push service.
+    let looks = past_full || planned > 0 || !room.is_full_somewhere();
+    if room.free > 0 && looks {
         taken.claimed = store.claim_pushes(&room, idle_days).await?;
         taken.more_due |= !taken.claimed.is_empty();
     }
