@@ -220,6 +220,7 @@ test.describe('the switch', () => {
     await switchOn(device, page);
     expect(device.service.endpoints).toBe(1);
     await page.getByRole('button', { name: 'Send test notification' }).click();
+    await device.handled(1);
     await expect
       .poll(() => device.shown())
       .toEqual([expect.objectContaining({ title: 'Test notification' })]);
@@ -234,8 +235,9 @@ test.describe('the switch', () => {
     await switchOn(device, page);
     await device.closeTabs();
     await webhook.post(`Disk full @${ada.username}`);
+    await device.handled(1);
     await expect
-      .poll(() => device.shown(), { timeout: 15_000 })
+      .poll(() => device.shown())
       .toEqual([expect.objectContaining({ title: 'CI Pipeline in #general' })]);
   });
 

@@ -43,6 +43,7 @@ export class Device {
   readonly #server: Server;
   #registrationId: string | undefined;
   #workerStatus = 'stopped';
+  #handled = 0;
 
   private constructor(
     server: Server,
@@ -56,6 +57,10 @@ export class Device {
     this.#server = server;
     this.#blank = blank;
     this.#session = session;
+    session.on('BackgroundService.backgroundServiceEventReceived', (event) => {
+      const { eventName } = event.backgroundServiceEvent;
+      if (eventName === 'Push event completed') this.#handled += 1;
+    });
     session.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
       this.#workerStatus = versions.at(-1)?.runningStatus ?? this.#workerStatus;
     });
@@ -80,6 +85,8 @@ export class Device {
     const session = await context.newCDPSession(blank);
     const device = new Device(server, context, service, blank, session);
     await session.send('ServiceWorker.enable');
+    await session.send('BackgroundService.setRecording', { shouldRecord: true, service: PUSHES });
+    await session.send('BackgroundService.startObserving', { service: PUSHES });
     return device;
   }
 
@@ -138,11 +145,21 @@ export class Device {
   /** Delivers a push to the service worker, by the browser's own protocol. */
   async deliver(data: unknown): Promise<void> {
     await expect.poll(() => this.#registrationId).toBeDefined();
+    const before = this.#handled;
     await this.#session.send('ServiceWorker.deliverPushMessage', {
       origin: this.#server.url,
       registrationId: this.#registrationId ?? '',
       data: typeof data === 'string' ? data : JSON.stringify(data),
     });
+    await this.handled(before + 1);
+  }
+
+  /**
+   * Waits until the service worker is done with so many pushes. Before, it is not asked what is
+   * shown: Chromium takes a notification that is only being drawn for one that is gone.
+   */
+  async handled(count: number): Promise<void> {
+    await expect.poll(() => this.#handled, { timeout: 15_000 }).toBe(count);
   }
 
   async worker(): Promise<Worker> {
@@ -205,6 +222,8 @@ export class Device {
   }
 }
 
+/** What the browser's log of background work calls them. */
+const PUSHES = 'pushMessaging';
 const NO_NETWORKING = '--disable-background-networking';
 
 function without(all: readonly string[] | undefined, one: string): string[] {
