@@ -54,6 +54,8 @@ export class Push {
     serviceWorker.addEventListener('message', (event) => this.#answer(event), {
       signal: this.#leave.signal,
     });
+    // A browser that does not tell is asked when the page is looked at again.
+    this.#watchPermission().catch(() => undefined);
     serviceWorker.register('/sw.js').catch((error: unknown) => {
       this.error = new Problem(
         0,
@@ -136,8 +138,8 @@ export class Push {
   }
 
   /** Looks at the permission again, which people change in the browser's own settings. */
-  lookAgain(): void {
-    if (this.#userId !== null && this.status !== 'working') void this.#settle();
+  lookAgain(permission: string = Notification.permission): void {
+    if (this.#userId !== null && this.status !== 'working') void this.#settle(permission);
   }
 
   /** Stops answering. */
@@ -197,8 +199,15 @@ export class Push {
     store(OWNER, device === null ? null : this.#userId);
   }
 
-  async #settle(): Promise<void> {
-    if (Notification.permission === 'denied') {
+  /** Hears of it when people change the permission while the page is in front of them. */
+  async #watchPermission(): Promise<void> {
+    const { signal } = this.#leave;
+    const permission = await navigator.permissions.query({ name: 'notifications' });
+    permission.addEventListener('change', () => this.lookAgain(permission.state), { signal });
+  }
+
+  async #settle(permission: string = Notification.permission): Promise<void> {
+    if (permission === 'denied') {
       this.status = 'denied';
       return;
     }

@@ -35,9 +35,9 @@ export class People {
   }
 
   /** Registers somebody whose username begins with `name`; the very first becomes the owner. */
-  async register(name: string, invite?: string): Promise<Person> {
+  async register(name: string, invite?: string, display_name = name): Promise<Person> {
     const username = unique(name);
-    const body = { username, password: PASSWORD, display_name: name, session: 'token' as const };
+    const body = { username, password: PASSWORD, display_name, session: 'token' as const };
     const answer = await callsTo(this.#url, null).post('/api/auth/register', {
       body: invite === undefined ? body : { ...body, invite },
     });

@@ -1,5 +1,10 @@
 /** `test` with a server, people, and browsers that may not complain. */
-import { test as base, type BrowserContext, type Page } from '@playwright/test';
+import {
+  test as base,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from '@playwright/test';
 
 import { People, PASSWORD, type Person } from './people';
 import { Server, type Settings } from './server';
@@ -38,7 +43,11 @@ interface TestFixtures {
   /** A server of this test alone, empty. */
   emptyServer: Server;
   /** Opens a browser of its own, in which `person` is signed in, or nobody; at the start page. */
-  browserOf: (person: Person | null, path?: string) => Promise<Page>;
+  browserOf: (
+    person: Person | null,
+    path?: string,
+    options?: BrowserContextOptions,
+  ) => Promise<Page>;
 }
 
 interface WorkerFixtures {
@@ -90,8 +99,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   browserOf: async ({ browser, server, complaints }, use) => {
     const contexts: BrowserContext[] = [];
-    await use(async (person, path = '/') => {
-      const context = await browser.newContext({ baseURL: server.url });
+    await use(async (person, path = '/', options = {}) => {
+      const context = await browser.newContext({ ...options, baseURL: server.url });
       contexts.push(context);
       complaints.listenTo(context);
       if (person !== null) await signIn(context, server, person);

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { Message } from '../../api/types';
-import { rowsOf } from './rows';
+import { keepKeys, type Row, rowsOf } from './rows';
 
 interface Draft {
   at?: Date;
@@ -81,4 +81,26 @@ it('a message of an unknown kind stands by itself, without a name that it claims
   const [first, second] = channel({}, {});
   const unknown = { ...second, kind: 'poll' } as unknown as Message;
   expect(shape([first as Message, unknown])).toEqual(['day', 'CI 1', 'Unknown sender 2']);
+});
+
+describe('keys of groups', () => {
+  const groupKeys = (rows: Row[]) => rows.flatMap((row) => (row.kind === 'group' ? [row.key] : []));
+  const messages = channel({}, {}, {}, {});
+  const last = rowsOf(messages.slice(2), null);
+
+  it('stay when older messages join the group', () => {
+    expect(groupKeys(keepKeys(rowsOf(messages, null), last))).toEqual(groupKeys(last));
+  });
+
+  it('stay when the oldest messages are let go', () => {
+    const all = rowsOf(messages, null);
+    expect(groupKeys(keepKeys(last, all))).toEqual(groupKeys(all));
+  });
+
+  it('are never the same for the parts of a group that is split', () => {
+    const merged = keepKeys(rowsOf(messages, null), last);
+    const [first, second] = groupKeys(keepKeys(rowsOf(messages, 3), merged));
+    expect(first).toBe(groupKeys(merged)[0]);
+    expect(second).not.toBe(first);
+  });
 });

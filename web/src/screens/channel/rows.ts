@@ -50,3 +50,25 @@ export function rowsOf(messages: readonly Message[], newFromSeq: number | null):
   }
   return rows;
 }
+
+/**
+ * Lets groups keep the keys they had in the rows `before`. A group begins with another message once
+ * older ones were loaded or the oldest were let go; the page keeps it all the same, with the focus
+ * and the selection that are in it.
+ */
+export function keepKeys(rows: readonly Row[], before: readonly Row[]): Row[] {
+  const keys = new Map<string, string>();
+  for (const row of before) {
+    if (row.kind === 'group') for (const { id } of row.messages) keys.set(id, row.key);
+  }
+  const taken = new Set<string>();
+  return rows.map((row) => {
+    if (row.kind !== 'group') return row;
+    const known = row.messages.find(({ id }) => keys.has(id));
+    let key = (known && keys.get(known.id)) ?? row.key;
+    // Of a group that was split, one part keeps the key.
+    while (taken.has(key)) key += '+';
+    taken.add(key);
+    return { ...row, key };
+  });
+}
