@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail::fail_point;
 use parking_lot::Mutex;
 
 use super::sessions::SessionDirectory;
@@ -139,6 +140,9 @@ impl DeviceLists {
     }
 
     async fn tell(&self, users: &[UserId]) -> Result<(), StoreError> {
+        fail_point!("device_list_audience", |_| Err(StoreError::Unavailable(
+            "switched off for a test".into()
+        )));
         let name = self.store.server_name(&self.fresh_name).await?;
         let online = self.sessions.users_online();
         let audience = self.store.device_list_audience(users, &online).await?;
