@@ -19,6 +19,7 @@ pub mod acknowledgements;
 pub mod arbiters;
 pub mod channel;
 pub mod channels;
+pub mod device_lists;
 pub mod fan_out;
 pub mod history;
 pub mod housekeeper;

@@ -19,9 +19,11 @@ use self::wiring::{
     start_channels, start_push, start_pushes, store_settings,
 };
 use crate::actors::arbiters::Arbiters;
+use crate::actors::device_lists::DeviceLists;
 use crate::actors::housekeeper::{DatabaseWatch, Housekeeper};
 use crate::actors::sessions::SessionDirectory;
 use crate::config::{ConfigError, Settings};
+use crate::domain::encryption::ids::ServerName;
 use crate::http::{self, ApiState, Origins, PasswordHasher, RateLimits};
 use crate::managed_postgres::ManagedPostgresError;
 use crate::metrics::Metrics;
@@ -124,6 +126,15 @@ impl App {
             Arc::clone(&metrics),
         );
         let public_url = settings.public_url(port);
+        let fresh_server_name = ServerName::of_public_url(&public_url);
+        // Fixed now, at the first start, and not when somebody first encrypts.
+        store.server_name(&fresh_server_name).await?;
+        let device_lists = DeviceLists::new(
+            store.clone(),
+            Arc::clone(&sessions),
+            fresh_server_name.clone(),
+            Arc::clone(&metrics),
+        );
         let pushes = start_pushes(settings, database.url(), &push, &metrics, &public_url)?;
         let channels = start_channels(settings, &ledgers, &sessions, &pushes, &arbiters, &metrics);
         let acks = start_acknowledgements(settings, database.url(), &arbiters, &metrics)?;
@@ -133,6 +144,7 @@ impl App {
             store: store.clone(),
             sessions: Arc::clone(&sessions),
             channels: Arc::clone(&channels),
+            device_lists: Arc::clone(&device_lists),
             metrics: Arc::clone(&metrics),
             watch: Arc::clone(&watch),
             epoch,
@@ -163,6 +175,8 @@ impl App {
             store,
             channels,
             sessions,
+            device_lists,
+            fresh_server_name,
             socket,
             push,
             pushes,

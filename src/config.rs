@@ -181,6 +181,7 @@ pub struct LimitSettings {
     pub address_per_second: u32,
     pub address_burst: u32,
     pub login_per_minute: u32,
+    pub encryption_per_minute: u32,
     pub remembered_clients: usize,
     pub webhook_cache: usize,
     pub channel_pending_posts: usize,

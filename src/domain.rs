@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod community;
+pub mod encryption;
 pub mod ids;
 pub mod invite;
 pub mod markdown;

@@ -12,6 +12,7 @@ mod communities;
 mod community_members;
 mod context;
 mod detached;
+mod encryption;
 mod execute;
 mod extract;
 mod health;

@@ -64,6 +64,8 @@ pub struct Metrics {
     pub pushes_in_flight: Gauge,
     /// Acknowledgements waiting to be written.
     pub acknowledgements_pending: Gauge,
+    /// Messages to devices that no device got, by reason.
+    pub to_device_lost: ByKind,
     /// Pages of missed messages read for sessions.
     pub replay_pages: Counter,
     /// Requests refused by a rate limit, by limit.
@@ -117,6 +119,7 @@ impl Metrics {
             push_deliveries: ByKind::default(),
             pushes_in_flight: Gauge::default(),
             acknowledgements_pending: Gauge::default(),
+            to_device_lost: ByKind::default(),
             replay_pages: Counter::default(),
             rate_limited: ByKind::default(),
             responses: ByKind::default(),
@@ -258,6 +261,11 @@ impl Metrics {
             self.panics.clone(),
         );
         self.register_pushes();
+        self.registry.register(
+            "to_device_lost",
+            "Messages to devices that no device got, by reason",
+            self.to_device_lost.clone(),
+        );
     }
 
     fn register_pushes(&mut self) {
@@ -278,6 +286,13 @@ impl Metrics {
     /// Adds one to the counter of `kind`.
     pub fn count(family: &ByKind, kind: &'static str) {
         family.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Adds to the counter of `kind`; nothing does not make it appear.
+    pub fn count_by(family: &ByKind, kind: &'static str, count: u64) {
+        if count > 0 {
+            family.get_or_create(&Kind { kind }).inc_by(count);
+        }
     }
 
     /// Writes every metric in the OpenMetrics text format.

@@ -9,4 +9,4 @@ mod server_frame;
 
 pub use client_frame::{ClientFrame, FrameRefused, Reference, SubscribeChannel};
 pub use close::Close;
-pub use server_frame::{ErrorCode, ReadNotifications, ServerFrame};
+pub use server_frame::{ErrorCode, ReadNotifications, ServerFrame, ToDeviceFrameEvent};

@@ -10,6 +10,7 @@ mod channels;
 mod communities;
 mod community_members;
 mod connect;
+mod encryption;
 mod error;
 mod fence;
 mod housekeeping;
@@ -38,6 +39,11 @@ pub use channel_members::{Joined, WatchedChannel};
 pub use channels::ChannelChange;
 pub use community_members::Removal;
 pub use connect::{DatabaseUrl, StoreSettings};
+pub use encryption::{
+    BackupChanged, BackupInfo, ClaimedKey, CrossSigned, DeviceRef, DeviceStatus, Kept,
+    KeysUploaded, OneTimeKeyCount, QueriedKeys, SentToDevice, SignatureRefused, SignaturesAdded,
+    StoredDevice, StoredRoomKey, ToDeviceEvent, Told,
+};
 pub use error::StoreError;
 pub use housekeeping::Swept;
 pub use invites::{NewInvite, Redeemed};
@@ -47,7 +53,7 @@ pub use migrations::{MigrateError, migrate};
 pub use notifications::{Acknowledgement, InboxPage, ReadUpTo};
 pub use push::{NewPushSubscription, PushDeviceRef, StoredPushTarget, Subscribed};
 pub use push_deliveries::{ClaimedPush, DevicesTold, PushRoom, PushSettlement};
-pub use sessions::{Caller, NewSession};
+pub use sessions::{Caller, EndedSessions, NewSession};
 pub use users::{Credentials, Registered};
 pub use webhooks::{NewWebhook, WebhookChange, WebhookTarget};
 

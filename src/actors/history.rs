@@ -7,17 +7,20 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::subscriber::Subscriber;
 use crate::domain::ids::{ChannelId, Epoch, Seq, SessionId, UserId};
 use crate::domain::notification::Notification;
 use crate::metrics::Metrics;
-use crate::protocol::ServerFrame;
-use crate::store::{Store, StoreError, WatchedChannel};
+use crate::protocol::{ServerFrame, ToDeviceFrameEvent};
+use crate::store::{DeviceStatus, Store, StoreError, ToDeviceEvent, WatchedChannel};
 
 /// Messages in one page of a replay.
 const PAGE_MESSAGES: i64 = 100;
+/// Messages to a device in one page.
+const PAGE_EVENTS: i64 = 100;
 /// Bytes of frames after which a page ends early.
 const PAGE_BYTES: usize = 128 * 1024;
 /// Alerts that are offered again at connect.
@@ -32,6 +35,9 @@ pub struct Greeting {
     pub unread: i64,
     /// The newest alerts that nobody acknowledged, the oldest of them first.
     pub unacknowledged: Vec<Notification>,
+    /// What the device has left for others, and where the order of device list changes is. Read
+    /// after the socket was registered: of every later change it is told.
+    pub device: DeviceStatus,
 }
 
 /// What a session may watch of what it asked for.
@@ -84,10 +90,12 @@ impl History {
             let unacknowledged = store.list_unacknowledged(user, OFFERED_AGAIN).await?;
             // What was never acknowledged is unread: without any, most users have none.
             let unread = store.count_unread_notifications(user).await?;
+            let device = store.device_status(session).await?;
             Ok(Some(Greeting {
                 epoch,
                 unread,
                 unacknowledged,
+                device,
             }))
         })
     }
@@ -139,6 +147,32 @@ impl History {
         })
     }
 
+    /// Reads a page of what waits for a device behind a place.
+    #[must_use]
+    pub fn mail(&self, session: SessionId, after: i64) -> Reading<Vec<ToDeviceFrameEvent>> {
+        let store = self.store.clone();
+        self.spawn(async move {
+            let events = store.list_to_device(session, after, PAGE_EVENTS).await?;
+            let mut page = Vec::with_capacity(events.len());
+            let mut bytes = 0;
+            for event in events {
+                bytes += event.content.len();
+                page.push(frame_event(event)?);
+                if bytes >= PAGE_BYTES {
+                    break;
+                }
+            }
+            Ok(page)
+        })
+    }
+
+    /// Writes down that a device has its mail up to a place.
+    #[must_use]
+    pub fn acknowledge_mail(&self, session: SessionId, up_to: i64) -> Reading<()> {
+        let store = self.store.clone();
+        self.spawn(async move { store.acknowledge_to_device(session, up_to).await })
+    }
+
     fn spawn<T: 'static>(
         &self,
         read: impl Future<Output = Result<T, StoreError>> + 'static,
@@ -156,4 +190,15 @@ impl History {
         });
         reading
     }
+}
+
+fn frame_event(event: ToDeviceEvent) -> Result<ToDeviceFrameEvent, StoreError> {
+    let content = RawValue::from_string(event.content)
+        .map_err(|error| StoreError::Unexpected(format!("a message to a device: {error}")))?;
+    Ok(ToDeviceFrameEvent {
+        id: event.position,
+        event_type: event.event_type,
+        sender: event.sender,
+        content,
+    })
 }

@@ -9,11 +9,12 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use parking_lot::Mutex;
 
 use super::channels::ChannelDirectory;
+use super::device_lists::DeviceLists;
 use super::sessions::SessionDirectory;
 use crate::domain::ids::Epoch;
 use crate::metrics::Metrics;
 use crate::protocol::Close;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How often the database is asked whether it is there, and which history it is.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -66,6 +67,8 @@ pub struct Housekeeper {
     pub sessions: Arc<SessionDirectory>,
     /// The channels.
     pub channels: Arc<ChannelDirectory>,
+    /// Tells whose devices went with their sessions.
+    pub device_lists: Arc<DeviceLists>,
     /// Where things are counted.
     pub metrics: Arc<Metrics>,
     /// Where the database's answers are noted.
@@ -157,8 +160,19 @@ impl Housekeeper {
             self.notification_days,
             self.session_idle_days,
         );
-        let sweep = async move { store.sweep(days, idle).await };
-        ctx.spawn(sweep.into_actor(self).map(|swept, _, ctx| {
+        let device_lists = Arc::clone(&self.device_lists);
+        let sweep = async move {
+            let swept = store.sweep(days, idle).await?;
+            device_lists
+                .announce_changed(&swept.device_lists_changed)
+                .await;
+            Ok::<_, StoreError>(swept)
+        };
+        ctx.spawn(sweep.into_actor(self).map(|swept, actor, ctx| {
+            if let Ok(swept) = &swept {
+                let expired = swept.to_device_expired;
+                Metrics::count_by(&actor.metrics.to_device_lost, "expired", expired);
+            }
             let pause = match swept {
                 Ok(swept) if swept.more => SWEEP_AGAIN,
                 Ok(_) => SWEEP_INTERVAL,

@@ -25,6 +25,8 @@ pub enum About {
     Message(ChannelId, Seq),
     /// A change of the message at a place of a channel.
     MessageChange(ChannelId, Seq),
+    /// Something waits in the device's mailbox, or was taken out of it. Without a text.
+    Mailbox,
     /// Anything else.
     Other,
 }

@@ -10,6 +10,7 @@
 
 mod heartbeat;
 mod inbound;
+mod mailbox;
 mod watches;
 
 use std::collections::VecDeque;
@@ -22,12 +23,14 @@ use bytestring::ByteString;
 use fail::fail_point;
 
 use self::inbound::SubscribeRequest;
+use self::mailbox::Mailbox;
+pub use self::mailbox::one_time_keys_frame;
 use self::watches::{PageToRead, Watches};
 use super::acknowledgements::{Acknowledgements, Share};
 use super::channels::ChannelDirectory;
 use super::history::{Greeting, History, ReplayPage};
 use super::outbox::{About, Deliver, EndSession, Outbox};
-use super::sessions::{Seat, SessionDirectory, SessionHandle};
+use super::sessions::{MailboxSignal, Seat, SessionDirectory, SessionHandle};
 use crate::domain::ids::{ConnectionId, SessionId, UserId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
@@ -81,6 +84,7 @@ pub struct SessionActor {
     subscribes: VecDeque<SubscribeRequest>,
     checking: bool,
     acknowledgements: Share,
+    mailbox: Mailbox,
     frames: Option<TokenBucket>,
     refused_frames: u32,
     last_sign_of_life: Instant,
@@ -107,6 +111,7 @@ impl SessionActor {
             subscribes: VecDeque::new(),
             checking: false,
             acknowledgements: Share::default(),
+            mailbox: Mailbox::default(),
             frames: context.frame_rate.map(|rate| TokenBucket::full(rate, now)),
             refused_frames: 0,
             last_sign_of_life: now,
@@ -129,6 +134,7 @@ impl Actor for SessionActor {
             session_id: self.session_id,
             user_id: self.user_id,
             outbox: Outbox::new(frames, control, self.context.budget_bytes),
+            mailbox: MailboxSignal::default(),
         });
         // Registered first, then checked: whatever order a sign-out comes in, either it finds
         // the socket, or the check finds the sign-in gone.
@@ -185,6 +191,7 @@ impl SessionActor {
             heartbeat_interval_ms: u64::try_from(self.context.heartbeat_interval.as_millis())
                 .unwrap_or(u64::MAX),
             unread_notifications: greeting.unread,
+            device_lists_position: greeting.device.device_lists_position,
             server_version: env!("CARGO_PKG_VERSION"),
         };
         self.send(&hello, ctx);
@@ -195,6 +202,9 @@ impl SessionActor {
             .metrics
             .alerts_offered
             .inc_by(greeting.unacknowledged.len() as u64);
+        if greeting.device.has_keys {
+            self.greet_device(&greeting.device, ctx);
+        }
         self.start_heartbeat(ctx);
     }
 
@@ -298,6 +308,10 @@ impl Handler<Deliver> for SessionActor {
         let wanted = match frame.about {
             About::Message(channel, seq) => self.watches.on_message(channel, seq),
             About::MessageChange(channel, seq) => self.watches.on_change(channel, seq),
+            About::Mailbox => {
+                self.look_into_mailbox(ctx);
+                return;
+            }
             About::Other => true,
         };
         if wanted {

@@ -1,13 +1,13 @@
 //! The directory of open sockets: who is online, and how to reach them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use bytestring::ByteString;
 use dashmap::DashMap;
 use smallvec::SmallVec;
 
-use super::outbox::{Frame, Outbox, PushRefused};
+use super::outbox::{About, Frame, Outbox, PushRefused};
 use crate::domain::ids::{ConnectionId, SessionId, UserId};
 use crate::metrics::Metrics;
 use crate::protocol::Close;
@@ -23,6 +23,29 @@ pub struct SessionHandle {
     pub user_id: UserId,
     /// The way to it.
     pub outbox: Outbox,
+    /// What it is told of its device's mailbox.
+    pub mailbox: MailboxSignal,
+}
+
+/// What a socket is told of its device's mailbox: to look again. However much arrives, one such
+/// notice waits for it at most.
+#[derive(Debug, Default)]
+pub struct MailboxSignal {
+    waits: AtomicBool,
+    acknowledged: AtomicI64,
+}
+
+impl MailboxSignal {
+    /// The socket looks now: what arrives from here on is another notice.
+    pub fn take(&self) {
+        self.waits.store(false, Ordering::SeqCst);
+    }
+
+    /// Up to where the device has its mail, as far as this server was told.
+    #[must_use]
+    pub fn acknowledged(&self) -> i64 {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
 }
 
 /// Why no further socket may be opened.
@@ -126,6 +149,45 @@ impl SessionDirectory {
             .count()
     }
 
+    /// Sends a frame to every socket of one sign-in.
+    pub fn push_to_session(&self, user_id: UserId, session_id: SessionId, text: &ByteString) {
+        for handle in self.of_session(user_id, session_id) {
+            let _ = self.push(&handle, Frame::other(text.clone()));
+        }
+    }
+
+    /// Sends a frame to every socket.
+    pub fn push_to_all(&self, text: &ByteString) {
+        for handle in self.all() {
+            let _ = self.push(&handle, Frame::other(text.clone()));
+        }
+    }
+
+    /// Has the sockets of a device look into its mailbox.
+    pub fn notify_mailbox(&self, user_id: UserId, session_id: SessionId) {
+        for handle in self.of_session(user_id, session_id) {
+            if !handle.mailbox.waits.swap(true, Ordering::SeqCst) {
+                let frame = Frame {
+                    about: About::Mailbox,
+                    text: ByteString::new(),
+                };
+                let _ = self.push(&handle, frame);
+            }
+        }
+    }
+
+    /// Tells the sockets of a device that it has its mail up to a place, and has them look for
+    /// more.
+    pub fn note_acknowledged(&self, user_id: UserId, session_id: SessionId, up_to: i64) {
+        for handle in self.of_session(user_id, session_id) {
+            handle
+                .mailbox
+                .acknowledged
+                .fetch_max(up_to, Ordering::SeqCst);
+        }
+        self.notify_mailbox(user_id, session_id);
+    }
+
     /// Sends a frame to one socket, and cuts it off when it is too slow for it.
     ///
     /// # Errors
@@ -152,11 +214,7 @@ impl SessionDirectory {
 
     /// Ends every socket of one sign-in.
     pub fn end_session(&self, user_id: UserId, session_id: SessionId, close: Close) {
-        for handle in self
-            .of_user(user_id)
-            .iter()
-            .filter(|handle| handle.session_id == session_id)
-        {
+        for handle in self.of_session(user_id, session_id) {
             handle.outbox.end(close);
         }
     }
@@ -218,6 +276,12 @@ impl SessionDirectory {
             .get(&user_id)
             .map(|handles| handles.clone())
             .unwrap_or_default()
+    }
+
+    fn of_session(&self, user_id: UserId, session_id: SessionId) -> Handles {
+        let mut handles = self.of_user(user_id);
+        handles.retain(|handle| handle.session_id == session_id);
+        handles
     }
 
     fn all(&self) -> Vec<Arc<SessionHandle>> {

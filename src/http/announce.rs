@@ -33,6 +33,7 @@ impl ApiState {
         if let Redeemed::Joined { community, channel } = redeemed {
             if let Some(channel) = channel {
                 self.announce_joined(*channel, user);
+                self.device_lists.announce_joined(user).await;
             }
             self.announce_membership(community.id).await;
         }
@@ -109,7 +110,7 @@ impl ApiState {
         }
     }
 
-    /// Ends a sign-in and its sockets. Returns whether there was one.
+    /// Ends a sign-in with its device and its sockets. Returns whether there was one.
     pub(super) async fn end_session(
         &self,
         user: UserId,
@@ -123,7 +124,13 @@ impl ApiState {
             Close::ServerError
         };
         self.sessions.end_session(user, session, close);
-        ended
+        if ended
+            .as_ref()
+            .map_or(true, |ended| ended.device_list_changed)
+        {
+            self.device_lists.announce_changed(&[user]).await;
+        }
+        Ok(!ended?.sessions.is_empty())
     }
 
     async fn seers_online(&self, channel: ChannelId) -> Vec<UserId> {

@@ -278,7 +278,12 @@ pub(super) async fn login(
     let token = SessionToken::generate();
     let session = new_session(&state, &request, &token);
     let ended = state.store.insert_session(user.id, &session).await?;
-    state.sessions.end_sessions(&ended, Close::SignedOut);
+    state
+        .sessions
+        .end_sessions(&ended.sessions, Close::SignedOut);
+    if ended.device_list_changed {
+        state.device_lists.announce_changed(&[user.id]).await;
+    }
     Ok(LoggedInAnswer(signed_in(
         &state,
         StatusCode::OK,

@@ -38,6 +38,7 @@ pub(super) async fn add(
     match state.store.add_channel_member(channel, user).await? {
         Joined::Now => {
             state.announce_joined(channel, user);
+            state.device_lists.announce_joined(user).await;
             Ok(Done)
         }
         Joined::Already => Ok(Done),
@@ -65,6 +66,7 @@ pub(super) async fn remove(
     // the client takes up again, than one too many.
     if !matches!(removed, Ok(false)) {
         state.announce_left(&[channel], user);
+        state.device_lists.announce_left(user, &[channel]).await;
     }
     if removed? {
         Ok(Done)

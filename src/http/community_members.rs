@@ -60,7 +60,9 @@ pub(super) async fn remove(
         // sockets begin anew and are checked again.
         state.sessions.end_user(user, Close::ServerError);
     }
-    state.announce_left(&removal??.channels, user);
+    let channels = removal??.channels;
+    state.announce_left(&channels, user);
+    state.device_lists.announce_left(user, &channels).await;
     state.announce_membership_to(community, user);
     state.announce_membership(community).await;
     Ok(Done)

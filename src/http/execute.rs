@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Created;
-use super::extract::{Fields, Path, read_body, request_body};
+use super::extract::{Fields, Path, RequestBody, read_body, request_body};
 use super::openapi::{Describe, Document, Operation};
 use super::problem::Problem;
 use super::state::ApiState;
@@ -74,7 +74,7 @@ pub(super) async fn execute(
     PostBody(payload): PostBody,
 ) -> Result<Created<Receipt>, Problem> {
     // Read first, so that a refusal leaves the connection in the same state whatever the token.
-    let body = read_body(&request, &mut payload.into_inner()).await;
+    let body = read_body(&request, &mut payload.into_inner(), Post::MAX_BYTES).await;
     let target = find_target(&state, &token).await?;
     match post(&state, body, target).await {
         Ok(receipt) => Ok(Created(receipt)),

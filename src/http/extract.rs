@@ -2,12 +2,14 @@
 
 mod body;
 mod caller;
+mod device;
 mod fields;
 mod path;
 mod query;
 
 pub(super) use body::{Body, read_body};
 pub(super) use caller::{Caller, Credential};
+pub(super) use device::Device;
 pub(super) use fields::{Fields, RequestBody, request_body};
 pub(super) use path::Path;
 pub(super) use query::Query;

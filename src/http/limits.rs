@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use super::problem::{Code, Problem};
 use crate::config::LimitSettings;
-use crate::domain::ids::WebhookId;
+use crate::domain::ids::{SessionId, WebhookId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
 
@@ -158,6 +158,7 @@ pub struct RateLimits {
     addresses: Limit<ClientAddress>,
     accounts: Limit<(ClientAddress, String)>,
     sign_ins: Limit<ClientAddress>,
+    encryption: Limit<SessionId>,
 }
 
 impl RateLimits {
@@ -168,6 +169,7 @@ impl RateLimits {
         let per_account = settings.login_per_minute;
         let per_address = per_account.saturating_mul(ACCOUNTS_PER_ADDRESS);
         let remembered = settings.remembered_clients;
+        let encryption = settings.encryption_per_minute;
         Self {
             webhooks: Limit::new(
                 "webhook",
@@ -193,12 +195,23 @@ impl RateLimits {
                 remembered,
                 metrics,
             ),
+            encryption: Limit::new(
+                "encryption",
+                Rate::new(encryption, minute, encryption),
+                remembered,
+                metrics,
+            ),
         }
     }
 
     /// Charges a request to its client's address.
     pub(super) fn charge_address(&self, address: ClientAddress) -> Result<(), Problem> {
         self.addresses.charge(&address)
+    }
+
+    /// Charges a call about encryption to its device.
+    pub(super) fn charge_encryption(&self, device: SessionId) -> Result<(), Problem> {
+        self.encryption.charge(&device)
     }
 
     /// Charges a post to its webhook.

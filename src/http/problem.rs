@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::request_id;
 use crate::actors::posting::PostError;
 use crate::domain::access::Refusal;
+use crate::domain::encryption::flaws::Flaws;
 use crate::store::StoreError;
 
 macro_rules! problems {
@@ -46,6 +47,9 @@ problems! {
     Forbidden = FORBIDDEN, "forbidden", "You may not do this";
     CrossOrigin = FORBIDDEN, "cross_origin", "The request does not come from this site";
     RegistrationClosed = FORBIDDEN, "registration_closed", "Nobody can register here";
+    PasswordRequired = FORBIDDEN, "password_required", "Send your password again";
+    WrongPassword = FORBIDDEN, "wrong_password", "The password is wrong";
+    WrongRoomKeysVersion = FORBIDDEN, "wrong_room_keys_version", "The backup is not the newest";
     InviteRequired = FORBIDDEN, "invite_required", "A valid invite is required to register";
     NotFound = NOT_FOUND, "not_found", "There is no such thing";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not allowed here";
@@ -56,6 +60,12 @@ problems! {
     TooManyCommunities = CONFLICT, "too_many_communities", "You are in as many communities as you may";
     TooManyInvites = CONFLICT, "too_many_invites", "The community has as many invites as it may";
     TooManyDevices = CONFLICT, "too_many_devices", "You have as many devices as you may";
+    IdentityKeyChanged = CONFLICT, "identity_key_changed", "The device has other identity keys";
+    OneTimeKeyExists = CONFLICT, "one_time_key_exists", "The device has another one-time key of this id";
+    TooManyOneTimeKeys = CONFLICT, "too_many_one_time_keys", "The device has as many one-time keys as it may";
+    TooManyBackups = CONFLICT, "too_many_backups", "You have as many key backups as you may";
+    BackupFull = CONFLICT, "backup_full", "The key backup holds as much as it may";
+    TooMuchAccountData = CONFLICT, "too_much_account_data", "You keep as many secrets as you may";
     NotACommunityMember = CONFLICT, "not_a_community_member", "The user is not in the community";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request body took too long";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The request body is too large";
@@ -269,6 +279,16 @@ impl From<StoreError> for Problem {
         } else {
             Self::new(Code::Internal, "The log of the server says more.").caused_by(error)
         }
+    }
+}
+
+impl From<Flaws> for Problem {
+    fn from(flaws: Flaws) -> Self {
+        let errors = flaws.into_list().into_iter().map(|flaw| FieldError {
+            pointer: flaw.pointer,
+            detail: flaw.detail,
+        });
+        Self::invalid(Code::InvalidBody, errors.collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The route table: every path, what may be done there, and who does it.
 
+mod encryption;
+
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header;
@@ -20,7 +22,7 @@ use super::{
 
 /// Every route of the interface.
 fn table() -> Routes {
-    Routes::default()
+    encryption::add_to(Routes::default())
         // Accounts
         .at(
             "/api/auth/register",

@@ -11,15 +11,17 @@ use super::origin::Origins;
 use super::passwords::PasswordHasher;
 use super::problem::{Code, Problem};
 use crate::actors::channels::ChannelDirectory;
+use crate::actors::device_lists::DeviceLists;
 use crate::actors::housekeeper::DatabaseWatch;
 use crate::actors::pushes::Pushes;
 use crate::actors::session::SessionContext;
 use crate::actors::sessions::SessionDirectory;
 use crate::config::Registration;
+use crate::domain::encryption::ids::ServerName;
 use crate::domain::secrets::TokenHash;
 use crate::metrics::Metrics;
 use crate::push::WebPush;
-use crate::store::{Store, WebhookTarget};
+use crate::store::{Store, StoreError, WebhookTarget};
 
 /// Everything a handler may use. One for the whole server.
 pub struct ApiState {
@@ -29,6 +31,10 @@ pub struct ApiState {
     pub channels: Arc<ChannelDirectory>,
     /// The open sockets.
     pub sessions: Arc<SessionDirectory>,
+    /// Tells whose devices changed.
+    pub device_lists: Arc<DeviceLists>,
+    /// What the server name becomes, should the database have none.
+    pub fresh_server_name: ServerName,
     /// What a new socket works with.
     pub socket: Arc<SessionContext>,
     /// Signs, encrypts and sends Web Push.
@@ -77,6 +83,11 @@ impl ApiState {
         } else {
             "chatalot_session"
         }
+    }
+
+    /// What stands behind the colon of user ids and room ids.
+    pub(super) async fn server_name(&self) -> Result<ServerName, StoreError> {
+        self.store.server_name(&self.fresh_server_name).await
     }
 
     /// Refuses new work while the server stops.

@@ -42,6 +42,13 @@ pub enum ClientFrame {
         /// Comes back in errors.
         reference: Option<Reference>,
     },
+    /// The device has these messages; they are not sent again.
+    ToDeviceAck {
+        /// The place of the last of them.
+        up_to: i64,
+        /// Comes back in errors.
+        reference: Option<Reference>,
+    },
     /// Are you there?
     Ping {
         /// Comes back in the pong.
@@ -84,6 +91,11 @@ struct UnsubscribeFields {
 #[derive(Deserialize)]
 struct AckFields {
     notifications: Vec<NotificationId>,
+}
+
+#[derive(Deserialize)]
+struct ToDeviceAckFields {
+    up_to: i64,
 }
 
 impl ClientFrame {
@@ -161,6 +173,13 @@ impl ClientFrame {
                     reference,
                 })
             }
+            "to_device_ack" => {
+                let fields: ToDeviceAckFields = serde_json::from_value(frame).map_err(wrong)?;
+                Ok(Self::ToDeviceAck {
+                    up_to: fields.up_to,
+                    reference,
+                })
+            }
             "ping" => Ok(Self::Ping { reference }),
             _ => {
                 let shown: String = kind.chars().take(64).collect();
@@ -219,6 +238,8 @@ mod tests {
             r#"{"type":"subscribe","channels":[{"id":"x"}]}"#,
             r#"{"type":"ack","notifications":"all"}"#,
             r#"{"type":"ping","ref":{}}"#,
+            r#"{"type":"to_device_ack"}"#,
+            r#"{"type":"to_device_ack","up_to":"3"}"#,
         ] {
             assert_eq!(refused(text), ErrorCode::BadFrame, "{text}");
         }

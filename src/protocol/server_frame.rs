@@ -1,7 +1,10 @@
 //! Frames from the server.
 
+use std::collections::BTreeMap;
+
 use bytestring::ByteString;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::Reference;
 use crate::domain::ids::{
@@ -26,6 +29,9 @@ pub enum ServerFrame<'a> {
         heartbeat_interval_ms: u64,
         /// How many notifications wait unread.
         unread_notifications: i64,
+        /// Where the order of device list changes is: what comes later is told on this
+        /// connection.
+        device_lists_position: i64,
         /// The version of the server.
         server_version: &'static str,
     },
@@ -96,6 +102,29 @@ pub enum ServerFrame<'a> {
         /// The community.
         community_id: CommunityId,
     },
+    /// Messages for this device, in order. More follow when these are acknowledged.
+    ToDevice {
+        /// The messages.
+        events: &'a [ToDeviceFrameEvent],
+    },
+    /// Whose device lists are to be asked for again.
+    DeviceLists {
+        /// Users whose devices or cross-signing keys changed, or who share a channel with this
+        /// one only now.
+        changed: &'a [String],
+        /// Users who share no channel with this one any more.
+        left: &'a [String],
+        /// Whether there is more than is listed, which `keys/changes` tells.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        limited: bool,
+    },
+    /// What this device has left for others to begin encrypted sessions with.
+    OneTimeKeys {
+        /// How many keys of each algorithm.
+        counts: BTreeMap<&'static str, i64>,
+        /// The algorithms of which the fallback key was handed out to nobody yet.
+        unused_fallback_key_types: &'a [&'static str],
+    },
     /// A frame of the client, or one channel of a subscribe, was refused.
     Error {
         /// Why, for programs.
@@ -109,6 +138,20 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         channel_id: Option<ChannelId>,
     },
+}
+
+/// A message for a device.
+#[derive(Debug, Serialize)]
+pub struct ToDeviceFrameEvent {
+    /// Its place in the device's mailbox, by which it is acknowledged.
+    pub id: i64,
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The user id of who sent it.
+    pub sender: String,
+    /// The content, as it was sent.
+    pub content: Box<RawValue>,
 }
 
 /// Which notifications were read.

@@ -1,12 +1,21 @@
 //! Throwing away what is over: old notifications, idle sessions, and what is left of deleted
 //! channels and communities. Always in chunks, so that nothing is locked for long.
 
+use std::collections::BTreeSet;
+
+use super::encryption::note_changes;
 use super::{Store, StoreError, days};
-use crate::domain::ids::{ChannelId, CommunityId};
+use crate::domain::encryption::{key_upload, to_device};
+use crate::domain::ids::{ChannelId, CommunityId, UserId};
 
 const EXPIRE_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_notifications.sql");
 const EXPIRE_SESSIONS: &str = include_str!("../../sql/queries/housekeeping/expire_sessions.sql");
+const EXPIRE_TO_DEVICE: &str = include_str!("../../sql/queries/housekeeping/expire_to_device.sql");
+const EXPIRE_TO_DEVICE_TRANSACTIONS: &str =
+    include_str!("../../sql/queries/housekeeping/expire_to_device_transactions.sql");
+const EXPIRE_CLAIMED_KEYS: &str =
+    include_str!("../../sql/queries/housekeeping/expire_claimed_keys.sql");
 const EXPIRE_INVITES: &str = include_str!("../../sql/queries/housekeeping/expire_invites.sql");
 const EMPTY_MESSAGES: &str = include_str!("../../sql/queries/housekeeping/empty_messages.sql");
 const EMPTY_NOTIFICATIONS: &str =
@@ -29,12 +38,16 @@ const CHUNK_ROWS: i64 = 1000;
 const CHUNK_DELETED: i64 = 20;
 
 /// How many rows one round of housekeeping removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Rows of all kinds.
     pub rows: u64,
     /// Whether anything was removed, so that there may be more to do.
     pub more: bool,
+    /// Messages to devices that nobody came for.
+    pub to_device_expired: u64,
+    /// Users whose device lists changed, because a session of theirs ended.
+    pub device_lists_changed: Vec<UserId>,
 }
 
 impl Store {
@@ -55,14 +68,63 @@ impl Store {
             )
             .await?,
         );
-        swept.add(
-            self.execute(EXPIRE_SESSIONS, &[&days(session_idle_days), &CHUNK_ROWS])
-                .await?,
-        );
+        self.expire_to_device(&mut swept).await?;
         swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
         self.empty_deleted_channels(&mut swept).await?;
         self.empty_deleted_communities(&mut swept).await?;
+        // Last, so that no later failure keeps anybody from learning whose devices went.
+        self.expire_sessions(session_idle_days, &mut swept).await?;
         Ok(swept)
+    }
+
+    /// Ends idle sessions with their devices, and notes in the same transaction whose device lists
+    /// changed by it.
+    async fn expire_sessions(
+        &self,
+        session_idle_days: u32,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let statement = transaction.prepare_cached(EXPIRE_SESSIONS).await?;
+        let ended = transaction
+            .query(&statement, &[&days(session_idle_days), &CHUNK_ROWS])
+            .await?;
+        let mut changed: BTreeSet<UserId> = BTreeSet::new();
+        for row in &ended {
+            if row.try_get("had_keys")? {
+                changed.insert(row.try_get("user_id")?);
+            }
+        }
+        swept.device_lists_changed = changed.into_iter().collect();
+        if !swept.device_lists_changed.is_empty() {
+            note_changes(&transaction, &swept.device_lists_changed).await?;
+        }
+        transaction.commit().await?;
+        swept.add(ended.len() as u64);
+        Ok(())
+    }
+
+    async fn expire_to_device(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        let row = self
+            .row(
+                EXPIRE_TO_DEVICE,
+                &[&days(to_device::KEEP_DAYS), &CHUNK_ROWS],
+            )
+            .await?;
+        let expired: i64 = row.map_or(Ok(0), |row| row.try_get("count"))?;
+        swept.to_device_expired = u64::try_from(expired).unwrap_or(0);
+        swept.add(swept.to_device_expired);
+        for (sql, keep_days) in [
+            (
+                EXPIRE_TO_DEVICE_TRANSACTIONS,
+                to_device::REMEMBER_TRANSACTIONS_DAYS,
+            ),
+            (EXPIRE_CLAIMED_KEYS, key_upload::REMEMBER_CLAIMED_DAYS),
+        ] {
+            swept.add(self.execute(sql, &[&days(keep_days), &CHUNK_ROWS]).await?);
+        }
+        Ok(())
     }
 
     async fn empty_deleted_channels(&self, swept: &mut Swept) -> Result<(), StoreError> {

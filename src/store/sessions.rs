@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Transaction;
 
+use super::encryption::note_changes;
 use super::{Store, StoreError, days, fence, rows};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::secrets::TokenHash;
@@ -37,11 +38,20 @@ pub struct Caller {
     pub session_id: SessionId,
 }
 
+/// Sessions that ended, with everything of their devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndedSessions {
+    /// Which.
+    pub sessions: Vec<SessionId>,
+    /// Whether one was a device with keys, so that others see the user's device list change.
+    pub device_list_changed: bool,
+}
+
 pub(super) async fn insert_session(
     transaction: &Transaction<'_>,
     user: UserId,
     session: &NewSession,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<EndedSessions, StoreError> {
     // Two sign-ins at once must not both find room for one.
     fence::lock_user(transaction, user).await?;
     let statement = transaction.prepare_cached(INSERT).await?;
@@ -55,7 +65,15 @@ pub(super) async fn insert_session(
     let surplus = transaction
         .query(&statement, &[&user, &i64::from(session.max_per_user)])
         .await?;
-    surplus.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    let mut ended = EndedSessions::default();
+    for row in &surplus {
+        ended.sessions.push(row.try_get("id")?);
+        ended.device_list_changed |= row.try_get::<_, bool>("had_keys")?;
+    }
+    if ended.device_list_changed {
+        note_changes(transaction, &[user]).await?;
+    }
+    Ok(ended)
 }
 
 impl Store {
@@ -67,7 +85,7 @@ impl Store {
         &self,
         user: UserId,
         session: &NewSession,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<EndedSessions, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let ended = insert_session(&transaction, user, session).await?;
@@ -135,7 +153,8 @@ impl Store {
             .collect()
     }
 
-    /// Ends a session of `user`. Returns whether there was one.
+    /// Ends a session of `user`, and with it, in the same transaction, everything that hangs on
+    /// it: the keys of its device, its mailbox, its push subscriptions.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -143,7 +162,24 @@ impl Store {
         &self,
         user: UserId,
         session: SessionId,
-    ) -> Result<bool, StoreError> {
-        Ok(self.execute(DELETE, &[&user, &session]).await? > 0)
+    ) -> Result<EndedSessions, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let statement = transaction.prepare_cached(DELETE).await?;
+        let row = transaction
+            .query_opt(&statement, &[&user, &session])
+            .await?;
+        let Some(row) = row else {
+            return Ok(EndedSessions::default());
+        };
+        let device_list_changed = row.try_get("had_keys")?;
+        if device_list_changed {
+            note_changes(&transaction, &[user]).await?;
+        }
+        transaction.commit().await?;
+        Ok(EndedSessions {
+            sessions: vec![session],
+            device_list_changed,
+        })
     }
 }

@@ -51,6 +51,31 @@ const CALLS: &str = "
     GET /api/push/subscriptions
     DELETE /api/push/subscriptions/{}
     POST /api/push/subscriptions/{}/test
+    GET /api/e2ee/whoami
+    POST /api/e2ee/keys/upload
+    POST /api/e2ee/keys/query
+    POST /api/e2ee/keys/claim
+    GET /api/e2ee/keys/changes
+    POST /api/e2ee/keys/device_signing/upload
+    POST /api/e2ee/keys/signatures/upload
+    PUT /api/e2ee/to_device/{}/{}
+    POST /api/e2ee/room_keys/version
+    GET /api/e2ee/room_keys/version
+    GET /api/e2ee/room_keys/version/{}
+    PUT /api/e2ee/room_keys/version/{}
+    DELETE /api/e2ee/room_keys/version/{}
+    GET /api/e2ee/room_keys/keys
+    PUT /api/e2ee/room_keys/keys
+    DELETE /api/e2ee/room_keys/keys
+    GET /api/e2ee/room_keys/keys/{}
+    PUT /api/e2ee/room_keys/keys/{}
+    DELETE /api/e2ee/room_keys/keys/{}
+    GET /api/e2ee/room_keys/keys/{}/{}
+    PUT /api/e2ee/room_keys/keys/{}/{}
+    DELETE /api/e2ee/room_keys/keys/{}/{}
+    GET /api/e2ee/account_data/{}
+    PUT /api/e2ee/account_data/{}
+    DELETE /api/e2ee/account_data/{}
 ";
 
 fn without_names(template: &str) -> String {

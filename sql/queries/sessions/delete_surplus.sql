@@ -1,7 +1,8 @@
--- Ends the sessions of a user beyond the bound, those unused for longest first.
--- $1: user id, $2: how many may stay. Index: sessions_user_id_idx.
-delete from sessions
-where id in (
+-- Ends the sessions of a user beyond the bound, those unused for longest first; tells which were
+-- devices with keys, which go with them.
+-- $1: user id, $2: how many may stay. Indexes: sessions_user_id_idx, device_keys_pkey.
+delete from sessions s
+where s.id in (
     select id from sessions where user_id = $1 order by last_seen_at desc, id desc offset $2
 )
-returning id
+returning s.id, exists (select from device_keys d where d.session_id = s.id) as had_keys

@@ -62,8 +62,12 @@ impl SessionActor {
     fn on_text(&mut self, text: &str, ctx: &mut Socket) {
         let parsed = ClientFrame::parse(text);
         let reference = match &parsed {
-            Ok(ClientFrame::Subscribe { reference, .. } | ClientFrame::Ack { reference, .. })
-            | Ok(ClientFrame::Ping { reference }) => reference.clone(),
+            Ok(
+                ClientFrame::Subscribe { reference, .. }
+                | ClientFrame::Ack { reference, .. }
+                | ClientFrame::ToDeviceAck { reference, .. }
+                | ClientFrame::Ping { reference },
+            ) => reference.clone(),
             Ok(ClientFrame::Unsubscribe { .. }) => None,
             Err(refused) => refused.reference.clone(),
         };
@@ -116,6 +120,7 @@ impl SessionActor {
                     );
                 }
             }
+            Ok(ClientFrame::ToDeviceAck { up_to, .. }) => self.acknowledge_mail(up_to, ctx),
             Ok(ClientFrame::Ping { reference }) => self.send(&ServerFrame::Pong { reference }, ctx),
             Err(refused) => {
                 self.refuse(refused.code, &refused.detail, refused.reference, None, ctx)

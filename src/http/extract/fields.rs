@@ -13,6 +13,9 @@ pub(in crate::http) struct Fields {
 
 /// A type that is read from the fields of a body. [`request_body!`] writes it.
 pub(in crate::http) trait RequestBody: Sized {
+    /// The greatest size of the body, in bytes.
+    const MAX_BYTES: usize = 64 * 1024;
+
     /// Takes the fields; what is wrong is noted in `fields`.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
@@ -93,6 +96,12 @@ impl Fields {
         }
     }
 
+    /// Takes the whole object, for a body whose members are not named beforehand.
+    pub(in crate::http) fn whole<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let object = Value::Object(std::mem::take(&mut self.object));
+        self.convert("", object)
+    }
+
     fn convert<T: DeserializeOwned>(&mut self, name: &str, value: Value) -> Option<T> {
         match serde_path_to_error::deserialize(value) {
             Ok(value) => Some(value),
@@ -105,6 +114,8 @@ impl Fields {
                     .replace(']', "");
                 let name = if path == "." {
                     name.to_owned()
+                } else if name.is_empty() {
+                    inside
                 } else {
                     format!("{name}/{inside}")
                 };
@@ -123,21 +134,24 @@ impl Fields {
 }
 
 /// Declares the body of a request: its fields with how they are read, and from that the
-/// struct, its schema and its parser. The kinds are those of [`Fields`].
+/// struct, its schema and its parser. The kinds are those of [`Fields`]. `up to` some bytes, for
+/// one that may be larger than others.
 macro_rules! request_body {
     (
         $(#[$doc:meta])*
-        $name:ident {
+        $name:ident $(up to $max_bytes:expr;)? {
             $($(#[$field_doc:meta])* $field:ident: $kind:ident $ty:ty,)*
         }
     ) => {
         $(#[$doc])*
         #[derive(schemars::JsonSchema)]
-        pub(super) struct $name {
-            $($(#[$field_doc])* pub(super) $field: $crate::http::extract::request_body!(@type $kind $ty),)*
+        pub(in crate::http) struct $name {
+            $($(#[$field_doc])* pub(in crate::http) $field: $crate::http::extract::request_body!(@type $kind $ty),)*
         }
 
         impl $crate::http::extract::RequestBody for $name {
+            $(const MAX_BYTES: usize = $max_bytes;)?
+
             fn read(fields: &mut $crate::http::extract::Fields) -> Option<Self> {
                 // Every field is read before the first missing one ends it.
                 $(let $field = fields.$kind::<$ty>(stringify!($field));)*

@@ -6,6 +6,7 @@ mod autopush_connection;
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod database;
+pub(crate) mod encrypting_device;
 pub(crate) mod endpoints;
 pub(crate) mod firefox;
 pub(crate) mod fixtures;

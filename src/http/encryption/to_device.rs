@@ -1,0 +1,90 @@
+//! Sending messages to single devices.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::Data;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::LARGE_BODY_BYTES;
+use crate::domain::encryption::ids::device_id;
+use crate::domain::encryption::to_device::{
+    EventType, MAX_RECIPIENTS, SentMessages, TransactionId, parse_messages,
+};
+use crate::domain::ids::UserId;
+use crate::http::answer::Found;
+use crate::http::extract::{Body, Device, Path, request_body};
+use crate::http::problem::{Code, Problem};
+use crate::http::state::ApiState;
+use crate::metrics::Metrics;
+use crate::store::SentToDevice;
+
+request_body! {
+    /// Messages for devices.
+    DeviceMessages up to LARGE_BODY_BYTES; {
+        /// The contents, by user id and device id; `*` is every device of the user.
+        #[schemars(with = "BTreeMap<String, BTreeMap<String, Map<String, Value>>>")]
+        messages: required SentMessages,
+    }
+}
+
+/// What became of the messages.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(in crate::http) struct Sent {
+    /// Devices that were passed over because too much waits for them, by user id; absent if there
+    /// are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    undelivered: BTreeMap<String, Vec<String>>,
+}
+
+pub(in crate::http) async fn send(
+    state: Data<ApiState>,
+    device: Device,
+    Path((event_type, txn_id)): Path<(String, String)>,
+    body: Body<DeviceMessages>,
+) -> Result<Found<Sent>, Problem> {
+    let (Some(event_type), Some(transaction_id)) =
+        (EventType::parse(&event_type), TransactionId::parse(&txn_id))
+    else {
+        return Err(Problem::not_found());
+    };
+    let server = state.server_name().await?;
+    let mut messages = parse_messages(body.parse()?.messages, &server)?;
+    let users: Vec<UserId> = messages.iter().map(|message| message.user_id).collect();
+    let visible = state
+        .store
+        .sharing_a_channel(device.user_id(), &users)
+        .await?;
+    messages.retain(|message| visible.contains(&message.user_id));
+    let sent = state
+        .store
+        .send_to_devices(device.reference(), &event_type, &transaction_id, &messages)
+        .await?;
+    match sent {
+        SentToDevice::Done { delivered, full } => {
+            for device in delivered {
+                state
+                    .sessions
+                    .notify_mailbox(device.user_id, device.session_id);
+            }
+            let lost = u64::try_from(full.len()).unwrap_or(u64::MAX);
+            Metrics::count_by(&state.metrics.to_device_lost, "mailbox_full", lost);
+            let mut answer = Sent::default();
+            for device in full {
+                let of_user = answer.undelivered.entry(server.user_id(device.user_id));
+                of_user.or_default().push(device_id(device.session_id));
+            }
+            Ok(Found(answer))
+        }
+        SentToDevice::Repeated => Ok(Found(Sent::default())),
+        SentToDevice::TooManyRecipients => {
+            let detail = format!("must be for at most {MAX_RECIPIENTS} devices");
+            Err(Problem::invalid_field("/messages", detail))
+        }
+        SentToDevice::SessionEnded => Err(Problem::new(
+            Code::Unauthenticated,
+            "The session ended meanwhile. Sign in again.",
+        )),
+    }
+}

@@ -1,0 +1,206 @@
+//! A device ends with its session: its keys, its mailbox and its sockets, all at once.
+
+use std::time::Duration;
+
+use chatalot::store::{DatabaseUrl, Store, StoreSettings};
+use serde_json::{Value, json};
+
+use crate::support::encrypting_device::{EncryptingDevice, SIGNED};
+use crate::support::server::TestServer;
+
+/// Tables that hold something of a device.
+const TABLES: [&str; 6] = [
+    "device_keys",
+    "one_time_keys",
+    "fallback_keys",
+    "to_device_mailboxes",
+    "to_device_messages",
+    "to_device_transactions",
+];
+
+/// A device that has something of everything, for which `other` writes to it.
+async fn full_device(other: &EncryptingDevice, device: EncryptingDevice) -> EncryptingDevice {
+    let body = json!({
+        "one_time_keys": device.one_time_keys(0..3),
+        "fallback_keys": {format!("{SIGNED}:F"): device.signed_key()},
+    });
+    device.upload(&body).await.expect_status(200);
+    let txn = format!("to-{}", device.device_id);
+    other.send_to(&device, &txn, &json!({"n": 1})).await;
+    device.send_to(other, "own", &json!({"n": 2})).await;
+    device
+}
+
+async fn rows_of(server: &TestServer, device: &EncryptingDevice) -> Vec<i64> {
+    let database = server.database.connect().await;
+    let mut counts = Vec::new();
+    for table in TABLES {
+        let statement = format!("select count(*) from {table} where session_id = $1::text::uuid");
+        let row = database.query_one(&statement, &[&device.device_id]).await;
+        counts.push(row.unwrap().get(0));
+    }
+    counts
+}
+
+async fn expect_gone(server: &TestServer, viewer: &EncryptingDevice, device: &EncryptingDevice) {
+    assert_eq!(rows_of(server, device).await, [0; TABLES.len()]);
+    let found = viewer.query(&[&device.user_id]).await.expect_status(200);
+    let devices = &found.body["device_keys"][&device.user_id];
+    assert_eq!(devices.get(&device.device_id), None, "{}", found.text);
+    assert_eq!(viewer.claim(device).await, None);
+    let messages = json!({&device.user_id: {&device.device_id: {}}});
+    let txn = format!("late-{}", device.device_id);
+    viewer.send(&txn, &messages).await.expect_status(200);
+    assert_eq!(rows_of(server, device).await, [0; TABLES.len()]);
+}
+
+#[tokio::test]
+async fn a_device_goes_when_its_session_is_signed_out_or_revoked() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = community.member("bob").await;
+    let mut told = ann.socket().await;
+    for revoke in [false, true] {
+        let device = EncryptingDevice::of(&bob.sign_in().await).await;
+        let device = full_device(&ann, device).await;
+        assert_eq!(rows_of(&server, &device).await, [1, 3, 1, 1, 1, 1]);
+        let mut socket = device.socket().await;
+        told.expect_frame_where("the new device", |it| {
+            it["changed"] == json!([device.user_id])
+        })
+        .await;
+        if revoke {
+            bob.revoke_session(&device.device_id).await.expect_done();
+        } else {
+            device.logout().await.expect_done();
+        }
+        socket.expect_close(4501).await;
+        told.expect_frame_where("its end", |it| it["changed"] == json!([device.user_id]))
+            .await;
+        expect_gone(&server, &ann, &device).await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_goes_when_its_session_gives_way_to_another() {
+    let server = TestServer::with(|it| it.sessions.max_per_user = 2).await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = community.member("bob").await;
+    let device = EncryptingDevice::of(&bob).await;
+    let (_, hello) = ann.handshake().connect_and_greet().await;
+    let mut told = ann.socket().await;
+    let mut socket = device.socket().await;
+    // Used after the first, each of them.
+    let second = bob.sign_in().await;
+    let database = server.database.connect().await;
+    database
+        .execute(
+            "update sessions set last_seen_at = last_seen_at - interval '1 hour' \
+             where id = $1::text::uuid",
+            &[&device.device_id],
+        )
+        .await
+        .unwrap();
+    second.sign_in().await;
+    socket.expect_close(4501).await;
+    told.expect_frame_where("its end", |it| it["changed"] == json!([device.user_id]))
+        .await;
+    expect_gone(&server, &ann, &device).await;
+    let position = &hello["device_lists_position"];
+    assert_eq!(ann.changes_since(position).await, [device.user_id.as_str()]);
+}
+
+#[tokio::test]
+async fn a_device_goes_when_its_session_expires() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = EncryptingDevice::of(&community.member("bob").await).await;
+    let bob = full_device(&ann, bob).await;
+    let (_, hello) = ann.handshake().connect_and_greet().await;
+    let database = server.database.connect().await;
+    database
+        .execute(
+            "update sessions set last_seen_at = now() - interval '31 days' \
+             where id = $1::text::uuid",
+            &[&bob.device_id],
+        )
+        .await
+        .unwrap();
+    let settings = StoreSettings {
+        pool_size: 2,
+        wait: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(10),
+        lock_timeout: Duration::from_secs(5),
+        session_settings: Vec::new(),
+    };
+    let url = DatabaseUrl::from(server.database.config());
+    let store = Store::open(&url, &settings).unwrap();
+    let swept = store.sweep(90, 30).await.unwrap();
+    let changed: Vec<String> = swept
+        .device_lists_changed
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(changed, [bob.id.as_str()]);
+    expect_gone(&server, &ann, &bob).await;
+    let position = &hello["device_lists_position"];
+    assert_eq!(ann.changes_since(position).await, [bob.user_id.as_str()]);
+}
+
+#[tokio::test]
+async fn a_session_without_keys_ends_without_a_word() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = community.member("bob").await;
+    let (_, hello) = ann.handshake().connect_and_greet().await;
+    bob.sign_in().await.logout().await.expect_done();
+    let position = &hello["device_lists_position"];
+    assert_eq!(ann.changes_since(position).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_user_keeps_outlives_their_devices() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = EncryptingDevice::of(&community.member("bob").await).await;
+    let [master, ..] = bob.cross_sign().await;
+    let new = (*bob).sign_in().await;
+    bob.logout().await.expect_done();
+    let found = ann.query(&[&bob.user_id]).await.expect_status(200);
+    let key = &found.body["master_keys"][&bob.user_id];
+    assert_eq!(key["keys"][format!("ed25519:{master}")], master.as_str());
+    let again = EncryptingDevice::of(&new).await;
+    assert_eq!(again.user_id, bob.user_id);
+}
+
+#[tokio::test]
+async fn keys_uploaded_while_the_session_ends_leave_nothing_behind() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let bob = community.member("bob").await;
+    for _ in 0..10 {
+        let device = EncryptingDevice::without_keys(&bob.sign_in().await).await;
+        let body = json!({
+            "device_keys": device.device_keys,
+            "one_time_keys": device.one_time_keys(0..20),
+        });
+        let send = json!({&device.user_id: {&device.device_id: {}}});
+        let txn = device.device_id.clone();
+        let (uploaded, ended, sent) =
+            tokio::join!(device.upload(&body), device.logout(), ann.send(&txn, &send));
+        ended.expect_done();
+        sent.expect_status(200);
+        let statuses = [200, 401];
+        assert!(statuses.contains(&uploaded.status), "{}", uploaded.text);
+        assert_eq!(rows_of(&server, &device).await, [0; TABLES.len()]);
+    }
+    let found = ann.query(&[&format!("@{}:localhost", bob.id)]).await;
+    let devices: &Value = &found.body["device_keys"][format!("@{}:localhost", bob.id)];
+    assert_eq!(*devices, json!({}));
+}
