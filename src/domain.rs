@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod community;
+pub mod envelope;
 pub mod ids;
 pub mod invite;
 pub mod markdown;
@@ -12,6 +13,7 @@ pub mod mentions;
 pub mod message;
 pub mod names;
 pub mod notification;
+pub mod post;
 pub mod push;
 pub mod push_delivery;
 pub mod push_endpoint;
@@ -20,4 +22,5 @@ pub mod text;
 pub mod time;
 pub mod token_bucket;
 pub mod user;
+pub mod user_post;
 pub mod webhook;

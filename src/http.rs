@@ -31,8 +31,10 @@ mod server;
 mod sessions;
 mod socket;
 mod state;
+mod user_messages;
 mod webhooks;
 
+pub use extract::RememberedSession;
 pub use limits::RateLimits;
 pub use origin::Origins;
 pub use passwords::PasswordHasher;

@@ -13,7 +13,8 @@ use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::ids::{ChannelId, Seq};
-use crate::protocol::Close;
+use crate::protocol::{Close, ServerFrame};
+use crate::store::MembersChange;
 
 /// What a frame costs beside its text: the message, its place in the mailbox, the permit.
 const FRAME_OVERHEAD_BYTES: usize = 64;
@@ -25,6 +26,8 @@ pub enum About {
     Message(ChannelId, Seq),
     /// A change of the message at a place of a channel.
     MessageChange(ChannelId, Seq),
+    /// Who is in a channel.
+    Members(ChannelId),
     /// Anything else.
     Other,
 }
@@ -45,6 +48,19 @@ impl Frame {
         Self {
             about: About::Other,
             text,
+        }
+    }
+
+    /// Says that the members of a channel changed.
+    #[must_use]
+    pub fn members_changed(change: MembersChange) -> Self {
+        let frame = ServerFrame::MembersChanged {
+            channel_id: change.channel_id,
+            members_version: change.members_version,
+        };
+        Self {
+            about: About::Members(change.channel_id),
+            text: frame.encode(),
         }
     }
 }

@@ -28,11 +28,11 @@ use super::channels::ChannelDirectory;
 use super::history::{Greeting, History, ReplayPage};
 use super::outbox::{About, Deliver, EndSession, Outbox};
 use super::sessions::{Seat, SessionDirectory, SessionHandle};
-use crate::domain::ids::{ConnectionId, SessionId, UserId};
+use crate::domain::ids::{ConnectionId, MembersVersion, SessionId, UserId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
 use crate::protocol::{Close, ServerFrame};
-use crate::store::StoreError;
+use crate::store::{MissedMessages, StoreError};
 
 /// How long to wait after a read failed.
 const READ_PAUSE: Duration = Duration::from_millis(500);
@@ -235,10 +235,12 @@ impl SessionActor {
             return;
         };
         self.reading = true;
-        let read =
-            self.context
-                .history
-                .replay(page.channel_id, &page.subscriber, page.after, page.until);
+        let missed = MissedMessages {
+            channel_id: page.channel_id,
+            after: page.after,
+            until: page.until,
+        };
+        let read = self.context.history.replay(&page.subscriber, missed);
         ctx.spawn(read.into_actor(self).map(move |read, actor, ctx| {
             let read = read
                 .unwrap_or_else(|_| Err(StoreError::Unavailable("the read was dropped".into())));
@@ -255,6 +257,7 @@ impl SessionActor {
         match read {
             Ok(replayed) => {
                 let mut went_on = self.watches.is_stale(&page) || page.subscriber.has_ended();
+                self.send_members(&page, replayed.members_version, ctx);
                 for (seq, text) in replayed.frames {
                     if self.watches.on_replayed(&page, seq) {
                         self.send_text(text, ctx);
@@ -272,6 +275,20 @@ impl SessionActor {
                     actor.go_on_reading(&page, ctx)
                 });
             }
+        }
+    }
+
+    /// Tells the client of a change of a channel's members that was found with messages.
+    fn send_members(&self, page: &PageToRead, version: Option<MembersVersion>, ctx: &mut Socket) {
+        let news = version.filter(|version| page.subscriber.note_members(*version));
+        if let Some(members_version) = news.filter(|_| self.watches.follows(page.channel_id)) {
+            self.send(
+                &ServerFrame::MembersChanged {
+                    channel_id: page.channel_id,
+                    members_version,
+                },
+                ctx,
+            );
         }
     }
 
@@ -294,6 +311,7 @@ impl Handler<Deliver> for SessionActor {
         let wanted = match frame.about {
             About::Message(channel, seq) => self.watches.on_message(channel, seq),
             About::MessageChange(channel, seq) => self.watches.on_change(channel, seq),
+            About::Members(channel) => self.watches.follows(channel),
             About::Other => true,
         };
         if wanted {

@@ -36,8 +36,8 @@ pub(super) async fn add(
         ));
     }
     match state.store.add_channel_member(channel, user).await? {
-        Joined::Now => {
-            state.announce_joined(channel, user);
+        Joined::Now(change) => {
+            state.announce_joined(change, user);
             Ok(Done)
         }
         Joined::Already => Ok(Done),
@@ -60,15 +60,15 @@ pub(super) async fn remove(
             "Only owners and admins of the community may remove others.",
         ));
     }
-    let removed = state.store.remove_channel_member(channel, user).await;
-    // After an error it may have happened all the same: better a subscription too few, which
-    // the client takes up again, than one too many.
-    if !matches!(removed, Ok(false)) {
-        state.announce_left(&[channel], user);
-    }
-    if removed? {
-        Ok(Done)
-    } else {
-        Err(Problem::not_found())
+    match state.store.remove_channel_member(channel, user).await {
+        Ok(Some(change)) => {
+            state.announce_left(&[change], user);
+            Ok(Done)
+        }
+        Ok(None) => Err(Problem::not_found()),
+        Err(error) => {
+            state.announce_perhaps_left(channel, user);
+            Err(error.into())
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::openapi::{DescribeAnswer, DescribeArguments, Document};
 use super::problem::{Code, Problem};
 use super::{
     auth, channel_members, channels, communities, community_members, execute, health, invites,
-    messages, notifications, push, sessions, socket, webhooks,
+    messages, notifications, push, sessions, socket, user_messages, webhooks,
 };
 
 /// Every route of the interface.
@@ -108,7 +108,12 @@ fn table() -> Routes {
         )
         .at(
             "/api/channels/{channel_id}/messages/{message_id}",
-            delete(messages::remove, "Delete a message"),
+            put(
+                user_messages::send,
+                "Send an encrypted message, under an id of the sending device's choice",
+            )
+            .patch(user_messages::edit, "Edit one's own message")
+            .delete(messages::remove, "Delete a message"),
         )
         .at(
             "/api/channels/{channel_id}/read",

@@ -8,6 +8,8 @@ const EXPIRE_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_notifications.sql");
 const EXPIRE_SESSIONS: &str = include_str!("../../sql/queries/housekeeping/expire_sessions.sql");
 const EXPIRE_INVITES: &str = include_str!("../../sql/queries/housekeeping/expire_invites.sql");
+const EXPIRE_TRANSACTIONS: &str =
+    include_str!("../../sql/queries/housekeeping/expire_transactions.sql");
 const EMPTY_MESSAGES: &str = include_str!("../../sql/queries/housekeeping/empty_messages.sql");
 const EMPTY_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/empty_notifications.sql");
@@ -23,6 +25,9 @@ const FIND_DELETED_COMMUNITIES: &str =
     include_str!("../../sql/queries/housekeeping/find_deleted_communities.sql");
 const DROP_COMMUNITIES: &str = include_str!("../../sql/queries/housekeeping/drop_communities.sql");
 
+/// Days after which a device that repeats a send, sends anew. Longer than any client tries without
+/// its user's doing.
+const TRANSACTION_DAYS: u32 = 7;
 /// Rows that one statement removes at most.
 const CHUNK_ROWS: i64 = 1000;
 /// Deleted channels, or communities, that one round looks at.
@@ -60,6 +65,10 @@ impl Store {
                 .await?,
         );
         swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
+        swept.add(
+            self.execute(EXPIRE_TRANSACTIONS, &[&days(TRANSACTION_DAYS), &CHUNK_ROWS])
+                .await?,
+        );
         self.empty_deleted_channels(&mut swept).await?;
         self.empty_deleted_communities(&mut swept).await?;
         Ok(swept)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::actors::subscriber::Subscriber;
 use crate::domain::ids::{ChannelId, Seq};
 use crate::protocol::ServerFrame;
+use crate::store::WatchedChannel;
 
 /// A channel that the session watches.
 struct Watch {
@@ -121,23 +122,29 @@ impl Watches {
             .collect()
     }
 
-    /// The user is in the channel, whose newest message is at `head`. Returns what to send.
+    /// The user is in the channel, which was found as `found`. Returns what to send.
     /// Nothing for a subscription that was replaced or ended meanwhile.
     pub(super) fn confirmed(
         &mut self,
         channel: ChannelId,
         subscriber: &Arc<Subscriber>,
-        head: Seq,
+        found: &WatchedChannel,
         start: Start,
     ) -> Vec<ServerFrame<'static>> {
         let Some(watch) = self.current(channel, subscriber) else {
             return Vec::new();
         };
-        watch.subscriber.confirm();
+        let head = found.last_seq;
         let mut frames = vec![ServerFrame::Subscribed {
             channel_id: channel,
             last_seq: head,
         }];
+        if let Some(members_version) = watch.subscriber.confirm(found.members_version) {
+            frames.push(ServerFrame::MembersChanged {
+                channel_id: channel,
+                members_version,
+            });
+        }
         watch.sent = head;
         if let Some(after) = start.after {
             let missed = head.0.saturating_sub(after.0);
@@ -185,6 +192,12 @@ impl Watches {
         false
     }
 
+    /// Whether the client watches a channel and knows that it does.
+    pub(super) fn follows(&self, channel: ChannelId) -> bool {
+        let watch = self.by_channel.get(&channel);
+        watch.is_some_and(|it| !it.subscriber.has_ended() && it.phase != Phase::Checking)
+    }
+
     /// The message at a place was changed. Returns whether to tell the client, who has it.
     pub(super) fn on_change(&mut self, channel: ChannelId, seq: Seq) -> bool {
         let Some(watch) = self.by_channel.get_mut(&channel) else {
@@ -193,8 +206,19 @@ impl Watches {
         if watch.subscriber.has_ended() || watch.phase == Phase::Checking {
             return false;
         }
-        if let Phase::Reading { stale, .. } = &mut watch.phase {
-            *stale = true;
+        match &mut watch.phase {
+            Phase::Reading { stale, .. } => *stale = true,
+            Phase::Live if seq > watch.sent => {
+                // The message's own frame is still to come, as it was before the change.
+                watch.subscriber.stop_live();
+                watch.phase = Phase::Reading {
+                    until: seq,
+                    stale: false,
+                };
+                self.to_read.push_back(channel);
+                return false;
+            }
+            Phase::Live | Phase::Checking => {}
         }
         seq <= watch.sent
     }

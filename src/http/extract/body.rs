@@ -11,11 +11,11 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::fields::{Fields, RequestBody};
+use super::fields::RequestBody;
 use crate::http::problem::{Code, Problem};
 
-/// The greatest size of a request body.
-const MAX_BYTES: usize = 64 * 1024;
+/// The greatest size of a request body, for most.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// How much of a larger one is read and thrown away, so that the client, which is still
 /// sending, gets to read the refusal instead of a reset connection.
 const DRAINED_BYTES: usize = 1024 * 1024;
@@ -36,18 +36,19 @@ impl<T: RequestBody> Body<T> {
         let raw = self.raw?;
         // No body at all is one without fields.
         let raw: &[u8] = if raw.is_empty() { b"{}" } else { &raw };
-        Fields::parse(raw)?.into_body()
+        T::parse(raw)
     }
 }
 
-impl<T> FromRequest for Body<T> {
+impl<T: RequestBody> FromRequest for Body<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let raw = read_body(&request, &mut payload).await.and_then(|raw| {
+            let raw = read_body(&request, &mut payload, T::MAX_BYTES).await;
+            let raw = raw.and_then(|raw| {
                 if raw.is_empty() || is_json(&request) {
                     Ok(raw)
                 } else {
@@ -65,34 +66,39 @@ impl<T> FromRequest for Body<T> {
 /// How long a client may take to send a body: a trickle must not hold a connection for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads a body of at most 64 KiB.
+/// Reads a body of at most `max_bytes`.
 ///
 /// # Errors
 /// 413 for a larger one, which is drained first; 408 for one that does not arrive in time.
 pub(in crate::http) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
+    max_bytes: usize,
 ) -> Result<Bytes, Problem> {
     let late =
         |_elapsed| Problem::new(Code::RequestTimeout, "The body did not arrive within 30 s.");
-    timeout(PATIENCE, read_bounded(request, payload))
+    timeout(PATIENCE, read_bounded(request, payload, max_bytes))
         .await
         .map_err(late)?
 }
 
-async fn read_bounded(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
+async fn read_bounded(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    max_bytes: usize,
+) -> Result<Bytes, Problem> {
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut too_large = declared.is_some_and(|length: usize| length > MAX_BYTES);
+    let mut too_large = declared.is_some_and(|length: usize| length > max_bytes);
     let mut read = 0;
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|error| Problem::invalid_field("", format!("the body broke off: {error}")))?;
         read += chunk.len();
-        too_large |= read > MAX_BYTES;
+        too_large |= read > max_bytes;
         if !too_large {
             body.extend_from_slice(&chunk);
         } else if read > DRAINED_BYTES {
@@ -102,7 +108,7 @@ async fn read_bounded(request: &HttpRequest, payload: &mut Payload) -> Result<By
     if too_large {
         return Err(Problem::new(
             Code::PayloadTooLarge,
-            format!("A body has at most {MAX_BYTES} bytes."),
+            format!("The body of this call has at most {max_bytes} bytes."),
         ));
     }
     Ok(body.freeze())
