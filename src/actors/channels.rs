@@ -45,7 +45,7 @@ pub struct ChannelDirectory {
     entries: DashMap<ChannelId, ChannelEntry>,
     context: ChannelContext,
     arbiters: Arc<Arbiters>,
-    /// One permit for each post on its way.
+    /// One permit for each post on its way, and more for a large one.
     admission: Arc<Semaphore>,
     pending_posts: usize,
     max_entries: usize,
@@ -94,7 +94,8 @@ impl ChannelDirectory {
         const TRIES: usize = 3;
         let post = Arc::new(post);
         for _ in 0..TRIES {
-            let permit = Arc::clone(&self.admission).try_acquire_owned();
+            let weight = post.weight().min(u32::try_from(self.pending_posts).unwrap_or(u32::MAX));
+            let permit = Arc::clone(&self.admission).try_acquire_many_owned(weight);
             let permit = permit.map_err(|_full| PostError::Overloaded("the server"))?;
             let admission = Admission::new(permit, Arc::clone(&self.context.metrics));
             let (reply, answer) = oneshot::channel();

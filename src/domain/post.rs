@@ -42,6 +42,18 @@ impl Post {
             source,
         }
     }
+
+    /// For how many posts it counts while it waits: one for every 16 KiB, so that what waits is
+    /// bounded in bytes too. No webhook's content is larger than that.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        const BYTES: usize = 16 * 1024;
+        let size = match &self.source {
+            PostSource::Webhook(_) => 1,
+            PostSource::User(post) => post.envelope.as_str().len(),
+        };
+        u32::try_from(size.div_ceil(BYTES)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A post that is in the database.
