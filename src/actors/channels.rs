@@ -94,7 +94,9 @@ impl ChannelDirectory {
         const TRIES: usize = 3;
         let post = Arc::new(post);
         for _ in 0..TRIES {
-            let weight = post.weight().min(u32::try_from(self.pending_posts).unwrap_or(u32::MAX));
+            let weight = post
+                .weight()
+                .min(u32::try_from(self.pending_posts).unwrap_or(u32::MAX));
             let permit = Arc::clone(&self.admission).try_acquire_many_owned(weight);
             let permit = permit.map_err(|_full| PostError::Overloaded("the server"))?;
             let admission = Admission::new(permit, Arc::clone(&self.context.metrics));

@@ -26,8 +26,8 @@ pub enum About {
     Message(ChannelId, Seq),
     /// A change of the message at a place of a channel.
     MessageChange(ChannelId, Seq),
-    /// Who is in a channel.
-    Members(ChannelId),
+    /// The state of a channel's members.
+    Members(MembersChange),
     /// Anything else.
     Other,
 }
@@ -59,7 +59,7 @@ impl Frame {
             members_version: change.members_version,
         };
         Self {
-            about: About::Members(change.channel_id),
+            about: About::Members(change),
             text: frame.encode(),
         }
     }

@@ -28,11 +28,11 @@ use super::channels::ChannelDirectory;
 use super::history::{Greeting, History, ReplayPage};
 use super::outbox::{About, Deliver, EndSession, Outbox};
 use super::sessions::{Seat, SessionDirectory, SessionHandle};
-use crate::domain::ids::{ConnectionId, MembersVersion, SessionId, UserId};
+use crate::domain::ids::{ConnectionId, SessionId, UserId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
 use crate::protocol::{Close, ServerFrame};
-use crate::store::{MissedMessages, StoreError};
+use crate::store::{MembersChange, MissedMessages, StoreError};
 
 /// How long to wait after a read failed.
 const READ_PAUSE: Duration = Duration::from_millis(500);
@@ -257,7 +257,16 @@ impl SessionActor {
         match read {
             Ok(replayed) => {
                 let mut went_on = self.watches.is_stale(&page) || page.subscriber.has_ended();
-                self.send_members(&page, replayed.members_version, ctx);
+                if let Some(members_version) = replayed.members_version {
+                    let channel_id = page.channel_id;
+                    self.send_members(
+                        MembersChange {
+                            channel_id,
+                            members_version,
+                        },
+                        ctx,
+                    );
+                }
                 for (seq, text) in replayed.frames {
                     if self.watches.on_replayed(&page, seq) {
                         self.send_text(text, ctx);
@@ -278,17 +287,15 @@ impl SessionActor {
         }
     }
 
-    /// Tells the client of a change of a channel's members that was found with messages.
-    fn send_members(&self, page: &PageToRead, version: Option<MembersVersion>, ctx: &mut Socket) {
-        let news = version.filter(|version| page.subscriber.note_members(*version));
-        if let Some(members_version) = news.filter(|_| self.watches.follows(page.channel_id)) {
-            self.send(
-                &ServerFrame::MembersChanged {
-                    channel_id: page.channel_id,
-                    members_version,
-                },
-                ctx,
-            );
+    /// Tells the client of a change of a channel's members that was found with messages, before it
+    /// gets them. The frame that says so may still be on its way, and comes to nothing then.
+    fn send_members(&mut self, change: MembersChange, ctx: &mut Socket) {
+        if self.watches.on_members(change) {
+            let frame = ServerFrame::MembersChanged {
+                channel_id: change.channel_id,
+                members_version: change.members_version,
+            };
+            self.send(&frame, ctx);
         }
     }
 
@@ -311,7 +318,7 @@ impl Handler<Deliver> for SessionActor {
         let wanted = match frame.about {
             About::Message(channel, seq) => self.watches.on_message(channel, seq),
             About::MessageChange(channel, seq) => self.watches.on_change(channel, seq),
-            About::Members(channel) => self.watches.follows(channel),
+            About::Members(change) => self.watches.on_members(change),
             About::Other => true,
         };
         if wanted {

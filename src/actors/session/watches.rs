@@ -5,15 +5,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::actors::subscriber::Subscriber;
-use crate::domain::ids::{ChannelId, Seq};
+use crate::domain::ids::{ChannelId, MembersVersion, Seq};
 use crate::protocol::ServerFrame;
-use crate::store::WatchedChannel;
+use crate::store::{MembersChange, WatchedChannel};
 
 /// A channel that the session watches.
 struct Watch {
     subscriber: Arc<Subscriber>,
     /// The place up to which everything was sent.
     sent: Seq,
+    /// The state of the channel's members that the client was told of, or could read.
+    members: MembersVersion,
     phase: Phase,
 }
 
@@ -82,6 +84,7 @@ impl Watches {
         let watch = Watch {
             subscriber,
             sent: Seq(0),
+            members: MembersVersion(0),
             phase: Phase::Checking,
         };
         self.by_channel
@@ -139,7 +142,9 @@ impl Watches {
             channel_id: channel,
             last_seq: head,
         }];
+        watch.members = found.members_version;
         if let Some(members_version) = watch.subscriber.confirm(found.members_version) {
+            watch.members = members_version;
             frames.push(ServerFrame::MembersChanged {
                 channel_id: channel,
                 members_version,
@@ -192,10 +197,17 @@ impl Watches {
         false
     }
 
-    /// Whether the client watches a channel and knows that it does.
-    pub(super) fn follows(&self, channel: ChannelId) -> bool {
-        let watch = self.by_channel.get(&channel);
-        watch.is_some_and(|it| !it.subscriber.has_ended() && it.phase != Phase::Checking)
+    /// A state of a channel's members was heard of. Returns whether to tell the client.
+    pub(super) fn on_members(&mut self, change: MembersChange) -> bool {
+        let Some(watch) = self.by_channel.get_mut(&change.channel_id) else {
+            return false;
+        };
+        if watch.subscriber.has_ended() || watch.phase == Phase::Checking {
+            return false;
+        }
+        let is_news = change.members_version > watch.members;
+        watch.members = watch.members.max(change.members_version);
+        is_news
     }
 
     /// The message at a place was changed. Returns whether to tell the client, who has it.
