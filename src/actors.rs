@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | `PostMessage` | channel | HTTP, by the directory | `try_send`, below an admission bound | `Overloaded` |
 //! | `Publish` | channel | HTTP, by the directory | `try_send` | counted; clients read it over HTTP |
+//! | `TellMembers` | channel | HTTP, by the directory | `try_send` | counted; the next message tells them |
 //! | `WriteBatch` | ledger | channel | `try_send`, below the same bound | `Unavailable` |
 //! | `Deliver` | session | anybody, by its outbox | `do_send`, below a byte budget | the session is cut off |
 //! | `EndSession` | session | directory | `do_send`, once a session | – |
@@ -24,6 +25,7 @@ pub mod fan_out;
 pub mod history;
 pub mod housekeeper;
 pub mod ledger;
+pub mod message_changes;
 pub mod outbox;
 pub mod posting;
 pub mod pushes;

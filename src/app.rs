@@ -169,6 +169,7 @@ impl App {
                 .collect(),
             session_idle_days: settings.sessions.idle_days,
             sessions_per_user: settings.sessions.max_per_user,
+            remembered_sessions: Cache::new(settings.limits.session_cache),
             webhook_targets: Cache::new(settings.limits.webhook_cache),
             stopping: AtomicBool::new(false),
             watch,

@@ -35,8 +35,10 @@ mod socket;
 mod state;
 #[cfg(feature = "ui")]
 mod ui;
+mod user_messages;
 mod webhooks;
 
+pub use extract::RememberedSession;
 pub use limits::RateLimits;
 pub use origin::Origins;
 pub use passwords::PasswordHasher;

@@ -28,6 +28,8 @@ pub struct Metrics {
     registry: Registry,
     /// Posts that were committed.
     pub posts: Counter,
+    /// Posts that a device sent again, and that were answered as the first time.
+    pub posts_repeated: Counter,
     /// Posts that were refused, by reason.
     pub posts_refused: ByKind,
     /// Posts accepted and not yet answered.
@@ -101,6 +103,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("chatalot"),
             posts: Counter::default(),
+            posts_repeated: Counter::default(),
             posts_refused: ByKind::default(),
             posts_pending: Gauge::default(),
             ledger_batches: Counter::default(),
@@ -138,6 +141,11 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("posts", "Posts committed", self.posts.clone());
+        r.register(
+            "posts_repeated",
+            "Repeated posts, answered as the first time",
+            self.posts_repeated.clone(),
+        );
         r.register(
             "posts_refused",
             "Posts refused, by reason",

@@ -35,7 +35,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-pub use channel_members::{Joined, WatchedChannel};
+pub use channel_members::{Joined, MembersChange, WatchedChannel};
 pub use channels::ChannelChange;
 pub use community_members::Removal;
 pub use connect::{DatabaseUrl, StoreSettings};
@@ -48,7 +48,9 @@ pub use error::StoreError;
 pub use housekeeping::Swept;
 pub use invites::{NewInvite, Redeemed};
 pub use ledger::{CommittedPost, LedgerStore, PostOutcome, WriteError};
-pub use messages::{MessagePage, PageRequest};
+pub use messages::{
+    Deleted, Edited, MessageEdit, MessagePage, MissedMessages, PageRequest, Replayed,
+};
 pub use migrations::{MigrateError, migrate};
 pub use notifications::{Acknowledgement, InboxPage, ReadUpTo};
 pub use push::{NewPushSubscription, PushDeviceRef, StoredPushTarget, Subscribed};

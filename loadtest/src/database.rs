@@ -48,7 +48,7 @@ impl Database {
         for members in world.members.chunks(CHUNK) {
             let ids: Vec<Uuid> = members.iter().map(|it| it.id).collect();
             let names: Vec<&str> = members.iter().map(|it| it.name.as_str()).collect();
-            let sessions: Vec<Uuid> = members.iter().map(|_| Uuid::now_v7()).collect();
+            let sessions: Vec<Uuid> = members.iter().map(|it| it.device).collect();
             let hash = |token: &str| Sha256::digest(token.as_bytes()).to_vec();
             let hashes: Vec<Vec<u8>> = members.iter().map(|it| hash(&it.token)).collect();
             // Nobody signs in with a password that is no hash.

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::api::{Api, text};
 use crate::database::Database;
 use crate::failure::{Doing, Failure, Outcome};
+use crate::script::{SealedChannel, Sender};
 use crate::stage::Stage;
 
 /// Requests side by side while a scene is set up.
@@ -29,6 +30,9 @@ pub(crate) struct Channel {
     pub(crate) webhook: String,
 }
 
+/// The most digits that a version of a channel's members has here.
+const VERSION_DIGITS: usize = 8;
+
 /// A member who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -38,6 +42,8 @@ pub(crate) struct Member {
     pub(crate) name: String,
     /// Its session token.
     pub(crate) token: String,
+    /// The id of the session, which is that of the device.
+    pub(crate) device: Uuid,
 }
 
 /// Who is in which channel.
@@ -93,6 +99,33 @@ impl World {
     /// The tokens of all webhooks, by channel.
     pub(crate) fn webhooks(&self) -> Vec<String> {
         self.channels.iter().map(|it| it.webhook.clone()).collect()
+    }
+
+    /// The channels with the versions that their members are in now.
+    pub(crate) async fn sealed_channels(&self, stage: &Stage) -> Outcome<Vec<SealedChannel>> {
+        let mut api = Api::new(&stage.target, Some(&stage.token));
+        let mut sealed = Vec::with_capacity(self.channels.len());
+        for Channel { id, .. } in &self.channels {
+            let channel = api.get(&format!("/channels/{id}")).await?;
+            let version = channel.get("members_version").and_then(Value::as_i64);
+            let version = version.ok_or_else(|| {
+                Failure::Said("a channel has no members_version: an older server".to_owned())
+            })?;
+            sealed.push(SealedChannel {
+                id: id.clone(),
+                members_version: format!("{version:>VERSION_DIGITS$}"),
+            });
+        }
+        Ok(sealed)
+    }
+
+    /// The members as senders of envelopes.
+    pub(crate) fn senders(&self) -> Vec<Sender> {
+        let sender = |member: &Member| Sender {
+            token: member.token.clone(),
+            device: member.device.to_string(),
+        };
+        self.members.iter().map(sender).collect()
     }
 
     /// The members of the channel at this place.
@@ -154,6 +187,9 @@ impl World {
             let answer = joining.post("/auth/register", &body).await?;
             member.token = text(&answer, "/token")?;
             member.id = text(&answer, "/user/id")?.parse().doing("read an id")?;
+            let mut own = Api::new(&stage.target, Some(&member.token));
+            let sessions = own.get("/auth/sessions").await?;
+            member.device = text(&sessions, "/0/id")?.parse().doing("read an id")?;
             self.members.push(member);
         }
         for (channel, member) in self.pairs() {
@@ -212,6 +248,7 @@ fn new_members(number: usize) -> Outcome<Vec<Member>> {
             id: Uuid::now_v7(),
             name: format!("load_{run}_{at:05}"),
             token: random_text(43)?,
+            device: Uuid::now_v7(),
         })
     };
     (0..number).map(new).collect()

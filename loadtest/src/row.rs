@@ -110,6 +110,16 @@ impl Row {
         Some(seconds? * 10_000.0 / posts as f64)
     }
 
+    /// CPU seconds of the server for ten thousand posts.
+    pub(crate) fn server_per_10k(&self) -> Option<f64> {
+        self.per_10k(self.usage.and_then(|usage| usage.server))
+    }
+
+    /// CPU seconds of PostgreSQL for ten thousand posts.
+    pub(crate) fn postgres_per_10k(&self) -> Option<f64> {
+        self.per_10k(self.usage.and_then(|usage| usage.postgres))
+    }
+
     /// Everything, for programs.
     pub(crate) fn to_json(&self) -> Value {
         let (verdict, reason) = match &self.verdict {
@@ -136,8 +146,8 @@ impl Row {
             "deliveries": rate(self.deliveries),
             "latencies": self.series.iter().map(Series::to_json).collect::<Vec<_>>(),
             "usage": self.usage.map(|usage| usage.to_json()),
-            "server_cpu_s_per_10k_posts": self.per_10k(self.usage.and_then(|it| it.server)),
-            "postgres_cpu_s_per_10k_posts": self.per_10k(self.usage.and_then(|it| it.postgres)),
+            "server_cpu_s_per_10k_posts": self.server_per_10k(),
+            "postgres_cpu_s_per_10k_posts": self.postgres_per_10k(),
             "memory": self.memory.map(|it| json!({"rss": it.rss, "pss": it.pss, "uss": it.uss})),
             "figures": figures,
         })

@@ -1,5 +1,5 @@
-//! What is posted: to which channel, with which text, mentioning whom. A request is encoded
-//! once for each connection; only its token, stamp and name change from post to post.
+//! What is posted: to which channel, by whom, with which text, mentioning whom. A request is encoded
+//! once for each connection; only some parts of it change from post to post.
 
 use std::sync::Arc;
 
@@ -9,10 +9,61 @@ use crate::stamp::Stamp;
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     host: String,
-    tokens: Vec<String>,
+    source: Source,
     tail: String,
     /// Whom the posts to each channel mention in turn; all names have the same length.
     mentioned: Option<Vec<Arc<[String]>>>,
+}
+
+/// Who posts.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The webhooks with these tokens, all of the same length.
+    Webhooks(Vec<String>),
+    /// Members, in turn, to these channels.
+    Members {
+        senders: Vec<Sender>,
+        channels: Vec<SealedChannel>,
+    },
+}
+
+/// A member who sends envelopes.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    /// What the member is signed in with; all have the same length.
+    pub(crate) token: String,
+    /// The id of that sign-in.
+    pub(crate) device: String,
+}
+
+/// A channel that envelopes are sent to.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedChannel {
+    /// Its id.
+    pub(crate) id: String,
+    /// The version of its members, in as many characters as any other.
+    pub(crate) members_version: String,
+}
+
+/// A part of a request that changes from post to post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The token of the webhook.
+    Webhook,
+    /// The name of whom it mentions.
+    Name,
+    /// The channel.
+    Channel,
+    /// The version of its members.
+    Version,
+    /// The session of the sender.
+    Session,
+    /// The device of the sender.
+    Device,
+    /// When it was meant to leave and which one it is, for the receiver.
+    Stamp,
+    /// The same as a transaction id.
+    Transaction,
 }
 
 impl Script {
@@ -20,10 +71,33 @@ impl Script {
     pub(crate) fn plain(host: &str, tokens: Vec<String>) -> Self {
         Self {
             host: host.to_owned(),
-            tokens,
+            source: Source::Webhooks(tokens),
             tail: " deploy of web-42 finished in 3.2 s, 14 checks passed, none failed".to_owned(),
             mentioned: None,
         }
+    }
+
+    /// Envelopes of `bytes` bytes, which members send in turn. What is in them is no ciphertext, but
+    /// has its form: the server cannot tell.
+    pub(crate) fn encrypted(
+        host: &str,
+        senders: Vec<Sender>,
+        channels: Vec<SealedChannel>,
+        bytes: usize,
+    ) -> Self {
+        let mut script = Self {
+            host: host.to_owned(),
+            source: Source::Members { senders, channels },
+            tail: String::new(),
+            mentioned: None,
+        };
+        let rest = script.envelope().bytes.len();
+        script.tail = "AwgAEnACgAkLmt6qF84IKysJ7o2z"
+            .chars()
+            .cycle()
+            .take(bytes.saturating_sub(rest))
+            .collect();
+        script
     }
 
     /// The same with another text after the stamp, which needs no escapes in JSON.
@@ -32,20 +106,95 @@ impl Script {
         self
     }
 
+    /// The same with contents of `bytes` bytes.
+    pub(crate) fn with_size(self, bytes: usize) -> Self {
+        let words = " all is well, and the checks of every service have passed;";
+        let length = bytes.saturating_sub(Stamp::LENGTH);
+        self.with_tail(words.chars().cycle().take(length).collect::<String>())
+    }
+
     /// Every post mentions one of its channel's members, given by channel.
     pub(crate) fn mentioning(mut self, members: Vec<Arc<[String]>>) -> Self {
         self.mentioned = Some(members);
         self
     }
 
-    fn token(&self, number: u64) -> Option<&str> {
-        turn(&self.tokens, number).map(String::as_str)
+    /// The text of a part in post `number`, if it is a text.
+    fn text(&self, part: Part, number: u64) -> Option<&str> {
+        match (part, &self.source) {
+            (Part::Webhook, Source::Webhooks(tokens)) => turn(tokens, number).map(String::as_str),
+            (Part::Name, Source::Webhooks(tokens)) => {
+                let names = turn(self.mentioned.as_ref()?, number)?;
+                let round = number / (tokens.len() as u64).max(1);
+                turn(names, round).map(String::as_str)
+            }
+            (Part::Channel, Source::Members { channels, .. }) => {
+                turn(channels, number).map(|it| it.id.as_str())
+            }
+            (Part::Version, Source::Members { channels, .. }) => {
+                turn(channels, number).map(|it| it.members_version.as_str())
+            }
+            (Part::Session, Source::Members { senders, .. }) => {
+                turn(senders, number).map(|it| it.token.as_str())
+            }
+            (Part::Device, Source::Members { senders, .. }) => {
+                turn(senders, number).map(|it| it.device.as_str())
+            }
+            _ => None,
+        }
     }
 
-    fn name(&self, number: u64) -> Option<&str> {
-        let names = turn(self.mentioned.as_ref()?, number)?;
-        let round = number / (self.tokens.len() as u64).max(1);
-        turn(names, round).map(String::as_str)
+    /// The first post, encoded.
+    fn request(&self) -> Template {
+        let (head, body) = match &self.source {
+            Source::Webhooks(_) => (
+                Template::new("POST /api/webhooks/execute/").part(self, Part::Webhook),
+                self.content(),
+            ),
+            Source::Members { .. } => (
+                Template::new("PUT /api/channels/")
+                    .part(self, Part::Channel)
+                    .text("/messages/")
+                    .part(self, Part::Transaction),
+                Template::new("{\"members_version\":")
+                    .part(self, Part::Version)
+                    .text(",\"envelope\":")
+                    .append(self.envelope())
+                    .text("}"),
+            ),
+        };
+        let mut head = head.text(&format!(" HTTP/1.1\r\nHost: {}\r\n", self.host));
+        if let Source::Members { .. } = &self.source {
+            head = head
+                .text("Authorization: Bearer ")
+                .part(self, Part::Session)
+                .text("\r\n");
+        }
+        let length = body.bytes.len();
+        head.text(&format!(
+            "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        ))
+        .append(body)
+    }
+
+    fn content(&self) -> Template {
+        let mut content = Template::new("{\"content\":\"").part(self, Part::Stamp);
+        if self.mentioned.is_some() {
+            content = content.text(" @").part(self, Part::Name);
+        }
+        content.text(&self.tail).text("\"}")
+    }
+
+    fn envelope(&self) -> Template {
+        Template::new("{\"algorithm\":\"m.megolm.v1.aes-sha2\",\"ciphertext\":\"")
+            .text("AwgA")
+            .text(&self.tail)
+            .text("\",\"session_id\":\"6SK8CCfrZ7RZmhuWEZLLDzMkPRLKvD7XGpbZF0QXL+o\"")
+            .text(",\"device_id\":\"")
+            .part(self, Part::Device)
+            .text("\",\"org.example.stamp\":\"")
+            .part(self, Part::Stamp)
+            .text("\"}")
     }
 }
 
@@ -54,58 +203,76 @@ fn turn<T>(list: &[T], number: u64) -> Option<&T> {
     list.get(usize::try_from(at).ok()?)
 }
 
+/// A text with places for what changes.
+#[derive(Debug)]
+struct Template {
+    bytes: Vec<u8>,
+    places: Vec<(usize, Part)>,
+}
+
+impl Template {
+    fn new(text: &str) -> Self {
+        Self {
+            bytes: text.as_bytes().to_vec(),
+            places: Vec::new(),
+        }
+    }
+
+    fn text(mut self, text: &str) -> Self {
+        self.bytes.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Adds a part of `script`, as it is in the first post.
+    fn part(mut self, script: &Script, part: Part) -> Self {
+        self.places.push((self.bytes.len(), part));
+        match part {
+            Part::Stamp => self.text(&"?".repeat(Stamp::LENGTH)),
+            Part::Transaction => self.text(&"?".repeat(Stamp::LENGTH)),
+            _ => self.text(script.text(part, 0).unwrap_or_default()),
+        }
+    }
+
+    fn append(mut self, other: Self) -> Self {
+        let by = self.bytes.len();
+        self.bytes.extend(other.bytes);
+        let moved = other.places.into_iter().map(|(at, part)| (at + by, part));
+        self.places.extend(moved);
+        self
+    }
+}
+
 /// A request whose changing parts are written in place.
 #[derive(Debug)]
-pub(crate) struct Request {
-    bytes: Vec<u8>,
-    token_at: usize,
-    stamp_at: usize,
-    name_at: usize,
-}
+pub(crate) struct Request(Template);
 
 impl Request {
     /// The first post of `script`, encoded.
     pub(crate) fn new(script: &Script) -> Self {
-        let token = script.token(0).unwrap_or_default();
-        let name = script.name(0).map(|name| format!(" @{name}"));
-        let name = name.unwrap_or_default();
-        let content = "?".repeat(Stamp::LENGTH) + &name + &script.tail;
-        let body = format!("{{\"content\":\"{content}\"}}");
-        let path = "POST /api/webhooks/execute/";
-        let head = format!(
-            "{path}{token} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n",
-            script.host,
-            body.len()
-        );
-        let stamp_at = head.len() + "{\"content\":\"".len();
-        Self {
-            bytes: (head + &body).into_bytes(),
-            token_at: path.len(),
-            stamp_at,
-            name_at: stamp_at + Stamp::LENGTH + " @".len(),
-        }
+        Self(script.request())
     }
 
     /// Makes it the post that `stamp` names.
     pub(crate) fn write(&mut self, script: &Script, stamp: Stamp) -> &[u8] {
-        if let Some(token) = script.token(stamp.number) {
-            self.overwrite(self.token_at, token.as_bytes());
+        let Template { bytes, places } = &mut self.0;
+        for (at, part) in places {
+            let rest = bytes.get_mut(*at..).unwrap_or_default();
+            match part {
+                // A stamp has only characters that a transaction id may have.
+                Part::Stamp | Part::Transaction => {
+                    if let Some(place) = rest.get_mut(..Stamp::LENGTH) {
+                        stamp.write(place);
+                    }
+                }
+                _ => {
+                    let text = script.text(*part, stamp.number).unwrap_or_default();
+                    if let Some(place) = rest.get_mut(..text.len()) {
+                        place.copy_from_slice(text.as_bytes());
+                    }
+                }
+            }
         }
-        if let Some(name) = script.name(stamp.number) {
-            self.overwrite(self.name_at, name.as_bytes());
-        }
-        let end = self.stamp_at + Stamp::LENGTH;
-        if let Some(place) = self.bytes.get_mut(self.stamp_at..end) {
-            stamp.write(place);
-        }
-        &self.bytes
-    }
-
-    fn overwrite(&mut self, at: usize, text: &[u8]) {
-        if let Some(place) = self.bytes.get_mut(at..at + text.len()) {
-            place.copy_from_slice(text);
-        }
+        bytes
     }
 }
 
@@ -143,6 +310,42 @@ mod tests {
             let content = body.get("content").unwrap().as_str().unwrap();
             assert!(content.ends_with(&format!("~ @{name} done")), "{content}");
             assert_eq!(Stamp::find(content.as_bytes()), Some(stamp));
+        }
+    }
+
+    #[test]
+    fn an_envelope_is_that_of_its_sender_and_channel_and_has_the_size_that_was_asked_for() {
+        let sender = |number: usize| Sender {
+            token: format!("token{number}"),
+            device: format!("device{number}"),
+        };
+        let channel = |number: usize| SealedChannel {
+            id: format!("channel{number}"),
+            members_version: format!("{number:>4}"),
+        };
+        let senders = (0..3).map(sender).collect();
+        let script = Script::encrypted("host", senders, (0..2).map(channel).collect(), 1000);
+        let mut request = Request::new(&script);
+        for number in 0..6 {
+            let stamp = Stamp {
+                intended: 5,
+                number,
+            };
+            let text = String::from_utf8(request.write(&script, stamp).to_vec()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            let (channel, sender) = (number % 2, number % 3);
+            assert!(head.starts_with(&format!("PUT /api/channels/channel{channel}/messages/lt~")));
+            assert!(
+                head.contains(&format!("Bearer token{sender}\r\n")),
+                "{head}"
+            );
+            assert!(head.contains(&format!("Content-Length: {}", body.len())));
+            let (_, envelope) = body.split_once("\"envelope\":").unwrap();
+            assert_eq!(envelope.len() - 1, 1000);
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body.pointer("/members_version").unwrap(), channel);
+            let device = body.pointer("/envelope/device_id").unwrap();
+            assert_eq!(device, &format!("device{sender}"));
         }
     }
 

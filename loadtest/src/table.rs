@@ -84,8 +84,8 @@ fn lines_of(row: &Row) -> Vec<Vec<String>> {
     ];
     line.extend(latency_cells(first));
     line.extend([
-        number(row.per_10k(row.usage.and_then(|usage| usage.server))),
-        number(row.per_10k(row.usage.and_then(|usage| usage.postgres))),
+        number(row.server_per_10k()),
+        number(row.postgres_per_10k()),
         number(driver.map(|share| share * 100.0)),
         memory(row.memory.map(|memory| memory.rss)),
         memory(row.memory.map(|memory| memory.pss)),

@@ -28,7 +28,7 @@ use super::sessions::SessionDirectory;
 use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
 use crate::metrics::Metrics;
-use crate::store::CommittedPost;
+use crate::store::{CommittedPost, MembersChange};
 
 /// What every channel actor works with.
 #[derive(Clone, Debug)]
@@ -113,6 +113,12 @@ pub struct FanOut(pub Vec<CommittedPost>);
 #[rtype(result = "()")]
 pub struct Publish(pub Frame);
 
+/// The members of the channel changed: tells every subscriber, behind the messages that were posted
+/// before. Sent by the directory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellMembers(pub MembersChange);
+
 impl Actor for ChannelActor {
     type Context = Context<Self>;
 
@@ -162,6 +168,17 @@ impl Handler<Publish> for ChannelActor {
         self.audience
             .subscribers
             .publish(&frame, &self.context.sessions);
+    }
+}
+
+impl Handler<TellMembers> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, TellMembers(change): TellMembers, _: &mut Self::Context) {
+        self.last_work = Instant::now();
+        self.audience
+            .subscribers
+            .tell_members(change, &self.context.sessions);
     }
 }
 

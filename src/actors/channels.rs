@@ -13,17 +13,18 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::arbiters::{Arbiters, start_with_mailbox};
-use super::channel::{ChannelActor, ChannelContext, FanOut, PostMessage, Publish};
-use super::outbox::{About, Frame};
-use super::posting::{Admission, PendingPost, PostError, Posted};
+use super::channel::{ChannelActor, ChannelContext, FanOut, PostMessage, Publish, TellMembers};
+use super::message_changes::ChangeTurns;
+use super::outbox::Frame;
+use super::posting::{Admission, PendingPost, PostError};
 use super::sessions::SessionHandle;
 use super::subscriber::Subscriber;
 use super::subscribers::Subscribers;
-use crate::domain::ids::{ChannelId, MessageId, Seq, UserId};
-use crate::domain::webhook::WebhookPost;
+use crate::domain::ids::{ChannelId, UserId};
+use crate::domain::post::{Post, Posted};
 use crate::metrics::Metrics;
 use crate::protocol::ServerFrame;
-use crate::store::{PostOutcome, WriteError};
+use crate::store::{CommittedPost, MembersChange, WriteError};
 
 /// A channel in use.
 #[derive(Debug, Default)]
@@ -44,12 +45,14 @@ pub struct ChannelDirectory {
     entries: DashMap<ChannelId, ChannelEntry>,
     context: ChannelContext,
     arbiters: Arc<Arbiters>,
-    /// One permit for each post on its way.
+    /// One permit for each post on its way, and more for a large one.
     admission: Arc<Semaphore>,
     pending_posts: usize,
     max_entries: usize,
     /// When unused entries were last thrown away because there was no room.
     forgot: Mutex<Option<Instant>>,
+    /// Whose turn it is to change messages.
+    pub(super) changes: ChangeTurns,
 }
 
 impl std::fmt::Debug for ChannelDirectory {
@@ -79,6 +82,7 @@ impl ChannelDirectory {
             pending_posts,
             max_entries,
             forgot: Mutex::new(None),
+            changes: ChangeTurns::new(),
         })
     }
 
@@ -86,11 +90,14 @@ impl ChannelDirectory {
     ///
     /// # Errors
     /// Says what became of it instead.
-    pub async fn post(&self, post: WebhookPost) -> Result<Posted, PostError> {
+    pub async fn post(&self, post: Post) -> Result<Posted, PostError> {
         const TRIES: usize = 3;
         let post = Arc::new(post);
         for _ in 0..TRIES {
-            let permit = Arc::clone(&self.admission).try_acquire_owned();
+            let weight = post
+                .weight()
+                .min(u32::try_from(self.pending_posts).unwrap_or(u32::MAX));
+            let permit = Arc::clone(&self.admission).try_acquire_many_owned(weight);
             let permit = permit.map_err(|_full| PostError::Overloaded("the server"))?;
             let admission = Admission::new(permit, Arc::clone(&self.context.metrics));
             let (reply, answer) = oneshot::channel();
@@ -105,8 +112,8 @@ impl ChannelDirectory {
                 return answer;
             }
             // The actor ended with the post in its hands. Perhaps it was written before.
-            match self.context.ledger.find_out(&post).await {
-                Ok(outcome) => return self.answer_late(&post, outcome),
+            match self.context.ledger.find(&post).await {
+                Ok(committed) => return Ok(self.answer_late(committed)),
                 Err(WriteError::OutcomeUnknown(error)) => {
                     return Err(PostError::OutcomeUnknown(error.to_string()));
                 }
@@ -126,40 +133,22 @@ impl ChannelDirectory {
     }
 
     /// Answers a post that was found in the database, and tells the subscribers of it.
-    fn answer_late(&self, post: &WebhookPost, outcome: PostOutcome) -> Result<Posted, PostError> {
-        match outcome {
-            PostOutcome::Committed(committed) => {
-                self.context.metrics.posts.inc();
-                let posted = Posted {
-                    message_id: committed.message.id,
-                    channel_id: committed.message.channel_id,
-                    created_at: committed.message.created_at,
-                };
-                let _ = self.send(post.channel_id, FanOut(vec![*committed]));
-                Ok(posted)
-            }
-            PostOutcome::WebhookGone => Err(PostError::WebhookGone),
-            PostOutcome::Refused(reason) => Err(PostError::Refused(reason)),
-            PostOutcome::Failed(error) => Err(PostError::from(&error)),
-        }
+    fn answer_late(&self, committed: CommittedPost) -> Posted {
+        self.context.metrics.posts.inc();
+        let posted = committed.posted();
+        let _ = self.send(posted.channel_id, FanOut(vec![committed]));
+        posted
     }
 
-    /// Tells the subscribers of a channel that a message lost its content, behind the message
-    /// itself.
-    pub fn announce_deletion(&self, channel: ChannelId, seq: Seq, message_id: MessageId) {
-        let text = ServerFrame::MessageDeleted {
-            channel_id: channel,
-            seq,
-            message_id,
+    /// Tells the subscribers of a channel that its members changed, behind the messages that were
+    /// posted before.
+    pub fn announce_members(&self, change: MembersChange) {
+        if self.is_watched(change.channel_id)
+            && self.send(change.channel_id, TellMembers(change)).is_err()
+        {
+            // The next message tells them.
+            Metrics::count(&self.context.metrics.overloads, "publish");
         }
-        .encode();
-        self.publish(
-            channel,
-            Frame {
-                about: About::MessageChange(channel, seq),
-                text,
-            },
-        );
     }
 
     /// Tells the subscribers of a channel that what they know of it is out of date.
@@ -175,15 +164,17 @@ impl ChannelDirectory {
         );
     }
 
-    fn publish(&self, channel: ChannelId, frame: Frame) {
-        // Without subscribers there is nobody to tell.
-        let watched = self
-            .entries
-            .get(&channel)
-            .is_some_and(|entry| !entry.subscribers.is_empty());
-        if watched && self.send(channel, Publish(frame)).is_err() {
+    /// Sends a frame to the subscribers of a channel, behind the messages that were posted before.
+    pub(super) fn publish(&self, channel: ChannelId, frame: Frame) {
+        if self.is_watched(channel) && self.send(channel, Publish(frame)).is_err() {
             Metrics::count(&self.context.metrics.overloads, "publish");
         }
+    }
+
+    /// Without subscribers there is nobody to tell.
+    fn is_watched(&self, channel: ChannelId) -> bool {
+        let entry = self.entries.get(&channel);
+        entry.is_some_and(|entry| !entry.subscribers.is_empty())
     }
 
     /// Adds a subscription. From now on nothing of the channel is missed. `None`: the

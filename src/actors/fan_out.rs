@@ -11,7 +11,7 @@ use super::subscribers::Subscribers;
 use crate::domain::ids::ChannelId;
 use crate::metrics::Metrics;
 use crate::protocol::ServerFrame;
-use crate::store::CommittedPost;
+use crate::store::{CommittedPost, MembersChange};
 
 /// Who learns of a channel's posts. Travels with a batch, so that its posts are told of even
 /// when the actor that sent them is lost.
@@ -44,8 +44,15 @@ impl Audience {
             about: About::Message(self.channel_id, message.seq),
             text,
         };
-        self.subscribers
-            .fan_out(message.seq, &frame, &self.sessions);
+        self.subscribers.fan_out(
+            MembersChange {
+                channel_id: self.channel_id,
+                members_version: post.members_version,
+            },
+            message.seq,
+            &frame,
+            &self.sessions,
+        );
         let mut unreached = Vec::new();
         for alert in &post.alerts {
             let text = ServerFrame::Mention {

@@ -11,18 +11,20 @@ use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::subscriber::Subscriber;
-use crate::domain::ids::{ChannelId, Epoch, Seq, SessionId, UserId};
+use crate::domain::ids::{ChannelId, Epoch, MembersVersion, Seq, SessionId, UserId};
 use crate::domain::notification::Notification;
 use crate::metrics::Metrics;
 use crate::protocol::{ServerFrame, ToDeviceFrameEvent};
-use crate::store::{DeviceStatus, Store, StoreError, ToDeviceEvent, WatchedChannel};
+use crate::store::{
+    DeviceStatus, MissedMessages, Store, StoreError, ToDeviceEvent, WatchedChannel,
+};
 
 /// Messages in one page of a replay.
 const PAGE_MESSAGES: i64 = 100;
 /// Messages to a device in one page.
 const PAGE_EVENTS: i64 = 100;
-/// Bytes of frames after which a page ends early.
-const PAGE_BYTES: usize = 128 * 1024;
+/// Bytes of texts after which a page ends early.
+const PAGE_BYTES: i64 = 128 * 1024;
 /// Alerts that are offered again at connect.
 const OFFERED_AGAIN: i64 = 100;
 
@@ -54,6 +56,8 @@ pub struct Watchable {
 pub struct ReplayPage {
     /// Each with its place.
     pub frames: Vec<(Seq, ByteString)>,
+    /// The state of the channel's members when they were read; `None` without messages.
+    pub members_version: Option<MembersVersion>,
 }
 
 /// See the module.
@@ -113,37 +117,28 @@ impl History {
         })
     }
 
-    /// Reads a page of what a member missed in a channel.
+    /// Reads a page of what a member missed.
     #[must_use]
-    pub fn replay(
-        &self,
-        channel: ChannelId,
-        subscriber: &Subscriber,
-        after: Seq,
-        until: Seq,
-    ) -> Reading<ReplayPage> {
+    pub fn replay(&self, subscriber: &Subscriber, missed: MissedMessages) -> Reading<ReplayPage> {
         let (store, member) = (self.store.clone(), subscriber.user_id());
         self.metrics.replay_pages.inc();
         self.spawn(async move {
-            let messages = store
-                .replay_messages(channel, member, after, until, PAGE_MESSAGES)
+            let replayed = store
+                .replay_messages(member, &missed, PAGE_MESSAGES, PAGE_BYTES)
                 .await?;
-            let mut frames = Vec::with_capacity(messages.len());
-            let mut bytes = 0;
-            for message in &messages {
+            let frames = replayed.messages.iter().map(|message| {
                 let text = ServerFrame::Message {
-                    channel_id: channel,
+                    channel_id: missed.channel_id,
                     seq: message.seq,
                     message,
                 }
                 .encode();
-                bytes += text.len();
-                frames.push((message.seq, text));
-                if bytes >= PAGE_BYTES {
-                    break;
-                }
-            }
-            Ok(ReplayPage { frames })
+                (message.seq, text)
+            });
+            Ok(ReplayPage {
+                frames: frames.collect(),
+                members_version: replayed.members_version,
+            })
         })
     }
 
@@ -156,7 +151,7 @@ impl History {
             let mut page = Vec::with_capacity(events.len());
             let mut bytes = 0;
             for event in events {
-                bytes += event.content.len();
+                bytes += i64::try_from(event.content.len()).unwrap_or(i64::MAX);
                 page.push(frame_event(event)?);
                 if bytes >= PAGE_BYTES {
                     break;

@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 use super::arbiters::{Arbiters, slot_of, start_with_mailbox};
 use super::posting::{WriteBatch, Written};
 use crate::domain::ids::ChannelId;
-use crate::domain::webhook::WebhookPost;
+use crate::domain::post::Post;
 use crate::metrics::Metrics;
-use crate::store::{LedgerStore, PostOutcome, StoreError, WriteError};
+use crate::store::{CommittedPost, LedgerStore, PostOutcome, StoreError, WriteError};
 
 /// One lane: collects batches while a transaction is in flight.
 struct LedgerActor {
@@ -87,7 +87,7 @@ impl LedgerActor {
 /// Writes batches in one transaction and sends each back to its channel.
 async fn write(store: &LedgerStore, metrics: &Metrics, batches: Vec<WriteBatch>) {
     let started = Instant::now();
-    let posts: Vec<Arc<WebhookPost>> = batches
+    let posts: Vec<Arc<Post>> = batches
         .iter()
         .flat_map(|batch| batch.posts.iter().map(|pending| Arc::clone(&pending.post)))
         .collect();
@@ -195,16 +195,16 @@ impl Ledger {
         }
     }
 
-    /// Finds out what became of a post whose answer was lost with an actor.
+    /// Finds a post whose answer was lost with an actor.
     ///
     /// # Errors
     /// When it is not in the database, or that cannot be known.
-    pub async fn find_out(&self, post: &Arc<WebhookPost>) -> Result<PostOutcome, WriteError> {
-        let missing =
-            || WriteError::NotWritten(StoreError::Unavailable("the post was not written".into()));
-        let lane = self.lane(post.channel_id).ok_or_else(missing)?;
-        let mut outcomes = lane.store.find_out(std::slice::from_ref(post)).await?;
-        outcomes.pop().ok_or_else(missing)
+    pub async fn find(&self, post: &Arc<Post>) -> Result<CommittedPost, WriteError> {
+        let Some(lane) = self.lane(post.channel_id) else {
+            let source = StoreError::Unavailable("there is no lane".into());
+            return Err(WriteError::NotWritten(source));
+        };
+        lane.store.find(post).await
     }
 
     fn lane(&self, channel: ChannelId) -> Option<&Lane> {

@@ -13,7 +13,8 @@ use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::ids::{ChannelId, Seq};
-use crate::protocol::Close;
+use crate::protocol::{Close, ServerFrame};
+use crate::store::MembersChange;
 
 /// What a frame costs beside its text: the message, its place in the mailbox, the permit.
 const FRAME_OVERHEAD_BYTES: usize = 64;
@@ -27,6 +28,8 @@ pub enum About {
     MessageChange(ChannelId, Seq),
     /// Something waits in the device's mailbox, or was taken out of it. Without a text.
     Mailbox,
+    /// The state of a channel's members.
+    Members(MembersChange),
     /// Anything else.
     Other,
 }
@@ -47,6 +50,19 @@ impl Frame {
         Self {
             about: About::Other,
             text,
+        }
+    }
+
+    /// Says that the members of a channel changed.
+    #[must_use]
+    pub fn members_changed(change: MembersChange) -> Self {
+        let frame = ServerFrame::MembersChanged {
+            channel_id: change.channel_id,
+            members_version: change.members_version,
+        };
+        Self {
+            about: About::Members(change),
+            text: frame.encode(),
         }
     }
 }

@@ -6,29 +6,16 @@ use actix::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::fan_out::Audience;
-use crate::domain::ids::{ChannelId, MessageId};
-use crate::domain::time::Timestamp;
-use crate::domain::webhook::WebhookPost;
+use crate::domain::post::{Post, Posted, Rejection};
 use crate::metrics::Metrics;
 use crate::store::{CommittedPost, PostOutcome, WriteError};
-
-/// A post that is in the database.
-#[derive(Clone, Copy, Debug)]
-pub struct Posted {
-    /// The message.
-    pub message_id: MessageId,
-    /// Its channel.
-    pub channel_id: ChannelId,
-    /// When it was accepted.
-    pub created_at: Timestamp,
-}
 
 /// Why a post is not in the database, or may not be.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The webhook is deleted or disabled, or its channel is gone.
-    #[error("the webhook is gone")]
-    WebhookGone,
+    /// It may not be written. Nothing was.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
     /// Too many posts wait already. Nothing was written.
     #[error("too many posts wait for {0}")]
     Overloaded(&'static str),
@@ -48,7 +35,7 @@ impl PostError {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            Self::WebhookGone => "webhook_gone",
+            Self::Rejected(rejection) => rejection.label(),
             Self::Overloaded(_) => "overloaded",
             Self::Unavailable(_) => "unavailable",
             Self::OutcomeUnknown(_) => "outcome_unknown",
@@ -98,7 +85,7 @@ impl Drop for Admission {
 #[derive(Debug)]
 pub struct PendingPost {
     /// The post.
-    pub post: Arc<WebhookPost>,
+    pub post: Arc<Post>,
     /// Dropped without an answer only when an actor panics; who waits then looks the post up.
     pub reply: oneshot::Sender<Result<Posted, PostError>>,
     /// Held until the answer.
@@ -116,6 +103,26 @@ pub struct WriteBatch {
     pub written: oneshot::Sender<Written>,
     /// Whom the ledger tells of them in that case.
     pub audience: Audience,
+}
+
+/// What to answer to a post, and the post if it was written just now. Counts it.
+pub fn answer_to(
+    outcome: PostOutcome,
+    metrics: &Metrics,
+) -> (Result<Posted, PostError>, Option<CommittedPost>) {
+    match outcome {
+        PostOutcome::Committed(post) => {
+            metrics.posts.inc();
+            (Ok(post.posted()), Some(*post))
+        }
+        PostOutcome::Repeated(posted) => {
+            metrics.posts_repeated.inc();
+            (Ok(posted), None)
+        }
+        PostOutcome::Rejected(rejection) => (Err(rejection.into()), None),
+        PostOutcome::Refused(reason) => (Err(PostError::Refused(reason)), None),
+        PostOutcome::Failed(error) => (Err(PostError::from(&error)), None),
+    }
 }
 
 /// Posts that came back from the ledger.
@@ -142,22 +149,11 @@ impl Written {
     pub fn answer(self, metrics: &Metrics) -> Vec<CommittedPost> {
         let mut committed = Vec::with_capacity(self.posts.len());
         for (pending, outcome) in self.posts {
-            let answer = match outcome {
-                Ok(PostOutcome::Committed(post)) => {
-                    let posted = Posted {
-                        message_id: post.message.id,
-                        channel_id: post.message.channel_id,
-                        created_at: post.message.created_at,
-                    };
-                    metrics.posts.inc();
-                    committed.push(*post);
-                    Ok(posted)
-                }
-                Ok(PostOutcome::WebhookGone) => Err(PostError::WebhookGone),
-                Ok(PostOutcome::Refused(reason)) => Err(PostError::Refused(reason)),
-                Ok(PostOutcome::Failed(error)) => Err(PostError::from(&error)),
-                Err(error) => Err(PostError::from(&*error)),
+            let (answer, post) = match outcome {
+                Ok(outcome) => answer_to(outcome, metrics),
+                Err(error) => (Err(PostError::from(&*error)), None),
             };
+            committed.extend(post);
             // Nobody waits any more when the client hung up; the post stands all the same.
             let _ = pending.reply.send(answer);
         }

@@ -35,7 +35,7 @@ use crate::domain::ids::{ConnectionId, SessionId, UserId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
 use crate::protocol::{Close, ServerFrame};
-use crate::store::StoreError;
+use crate::store::{MembersChange, MissedMessages, StoreError};
 
 /// How long to wait after a read failed.
 const READ_PAUSE: Duration = Duration::from_millis(500);
@@ -249,10 +249,12 @@ impl SessionActor {
             return;
         };
         self.reading = true;
-        let read =
-            self.context
-                .history
-                .replay(page.channel_id, &page.subscriber, page.after, page.until);
+        let missed = MissedMessages {
+            channel_id: page.channel_id,
+            after: page.after,
+            until: page.until,
+        };
+        let read = self.context.history.replay(&page.subscriber, missed);
         ctx.spawn(read.into_actor(self).map(move |read, actor, ctx| {
             let read = read
                 .unwrap_or_else(|_| Err(StoreError::Unavailable("the read was dropped".into())));
@@ -269,6 +271,16 @@ impl SessionActor {
         match read {
             Ok(replayed) => {
                 let mut went_on = self.watches.is_stale(&page) || page.subscriber.has_ended();
+                if let Some(members_version) = replayed.members_version {
+                    let channel_id = page.channel_id;
+                    self.send_members(
+                        MembersChange {
+                            channel_id,
+                            members_version,
+                        },
+                        ctx,
+                    );
+                }
                 for (seq, text) in replayed.frames {
                     if self.watches.on_replayed(&page, seq) {
                         self.send_text(text, ctx);
@@ -286,6 +298,18 @@ impl SessionActor {
                     actor.go_on_reading(&page, ctx)
                 });
             }
+        }
+    }
+
+    /// Tells the client of a change of a channel's members that was found with messages, before it
+    /// gets them. The frame that says so may still be on its way, and comes to nothing then.
+    fn send_members(&mut self, change: MembersChange, ctx: &mut Socket) {
+        if self.watches.on_members(change) {
+            let frame = ServerFrame::MembersChanged {
+                channel_id: change.channel_id,
+                members_version: change.members_version,
+            };
+            self.send(&frame, ctx);
         }
     }
 
@@ -312,6 +336,7 @@ impl Handler<Deliver> for SessionActor {
                 self.look_into_mailbox(ctx);
                 return;
             }
+            About::Members(change) => self.watches.on_members(change),
             About::Other => true,
         };
         if wanted {

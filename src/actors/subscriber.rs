@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::sessions::SessionHandle;
-use crate::domain::ids::{Seq, UserId};
+use crate::domain::ids::{MembersVersion, Seq, UserId};
 use crate::metrics::Metrics;
 
 /// A subscription. The channel notes every new place in it; it pushes frames only while the
@@ -16,6 +16,8 @@ pub struct Subscriber {
     confirmed: AtomicBool,
     live: AtomicBool,
     newest: AtomicI64,
+    /// The newest state of the channel's members that was noted.
+    members: AtomicI64,
     ended: AtomicBool,
     metrics: Arc<Metrics>,
 }
@@ -36,6 +38,7 @@ impl Subscriber {
             confirmed: AtomicBool::new(false),
             live: AtomicBool::new(false),
             newest: AtomicI64::new(0),
+            members: AtomicI64::new(i64::MIN),
             ended: AtomicBool::new(false),
             metrics,
         }
@@ -53,9 +56,24 @@ impl Subscriber {
         self.session.user_id
     }
 
-    /// The user is in the channel. Before that nothing of it is told.
-    pub fn confirm(&self) {
+    /// The user is in the channel, whose members are in the state `known`. Before that nothing of
+    /// it is told. Returns a newer state that was noted meanwhile.
+    #[must_use]
+    pub fn confirm(&self, known: MembersVersion) -> Option<MembersVersion> {
+        // In this order: whoever notes a state between the two either finds this confirmed, or is
+        // found here.
         self.confirmed.store(true, Ordering::SeqCst);
+        let noted = MembersVersion(self.members.fetch_max(known.0, Ordering::SeqCst));
+        (noted > known).then_some(noted)
+    }
+
+    /// Notes a state of the channel's members. Returns whether the session is to be told.
+    #[must_use]
+    pub fn note_members(&self, version: MembersVersion) -> bool {
+        // Most messages bring nothing new, and reading is cheaper.
+        self.members.load(Ordering::SeqCst) < version.0
+            && self.members.fetch_max(version.0, Ordering::SeqCst) < version.0
+            && self.is_confirmed()
     }
 
     /// Whether the user is known to be in the channel.

@@ -1,5 +1,6 @@
 //! Everybody who watches one channel. Outlives the channel's actor.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -8,6 +9,7 @@ use super::outbox::{Frame, PushRefused};
 use super::sessions::SessionDirectory;
 use super::subscriber::Subscriber;
 use crate::domain::ids::Seq;
+use crate::store::MembersChange;
 
 /// The subscriptions to one channel.
 #[derive(Debug, Default)]
@@ -39,26 +41,51 @@ impl Subscribers {
     }
 
     /// Sends a message's frame to those who follow live, and tells the others that it is there.
-    pub fn fan_out(&self, seq: Seq, frame: &Frame, sessions: &SessionDirectory) {
-        self.send(frame, sessions, |subscriber| subscriber.note(seq));
+    /// `members` is the state that the channel's members were in; who does not know it is told
+    /// first.
+    pub fn fan_out(
+        &self,
+        members: MembersChange,
+        seq: Seq,
+        frame: &Frame,
+        sessions: &SessionDirectory,
+    ) {
+        let changed = LazyCell::new(|| Frame::members_changed(members));
+        self.send(sessions, |subscriber| {
+            let told = subscriber.note_members(members.members_version);
+            let wants = subscriber.note(seq);
+            [told.then(|| changed.clone()), wants.then(|| frame.clone())]
+        });
+    }
+
+    /// Tells everybody who watches of a change of the channel's members, unless they know.
+    pub fn tell_members(&self, change: MembersChange, sessions: &SessionDirectory) {
+        let changed = LazyCell::new(|| Frame::members_changed(change));
+        self.send(sessions, |subscriber| {
+            let told = subscriber.note_members(change.members_version);
+            [told.then(|| changed.clone()), None]
+        });
     }
 
     /// Sends a frame to everybody who watches and is known to be in the channel.
     pub fn publish(&self, frame: &Frame, sessions: &SessionDirectory) {
-        self.send(frame, sessions, Subscriber::is_confirmed);
+        self.send(sessions, |subscriber| {
+            [subscriber.is_confirmed().then(|| frame.clone()), None]
+        });
     }
 
     fn send(
         &self,
-        frame: &Frame,
         sessions: &SessionDirectory,
-        wants: impl Fn(&Subscriber) -> bool,
+        frames: impl Fn(&Subscriber) -> [Option<Frame>; 2],
     ) {
         // Cloned out, so that subscribing does not wait for the sending.
         let subscribers = self.list.lock().clone();
-        for subscriber in subscribers.iter().filter(|subscriber| wants(subscriber)) {
-            if sessions.push(subscriber.session(), frame.clone()) == Err(PushRefused::Slow) {
-                self.end(|other| Arc::ptr_eq(other, subscriber));
+        for subscriber in &subscribers {
+            for frame in frames(subscriber).into_iter().flatten() {
+                if sessions.push(subscriber.session(), frame) == Err(PushRefused::Slow) {
+                    self.end(|other| Arc::ptr_eq(other, subscriber));
+                }
             }
         }
     }

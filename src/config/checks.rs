@@ -108,6 +108,12 @@ impl Settings {
                 1_000_000,
             ),
             (
+                "limits.message_burst",
+                limits.message_burst.into(),
+                1,
+                1_000_000,
+            ),
+            (
                 "limits.address_burst",
                 limits.address_burst.into(),
                 1,
@@ -122,6 +128,12 @@ impl Settings {
             (
                 "limits.webhook_cache",
                 as_u64(limits.webhook_cache),
+                16,
+                1_000_000,
+            ),
+            (
+                "limits.session_cache",
+                as_u64(limits.session_cache),
                 16,
                 1_000_000,
             ),

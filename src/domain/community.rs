@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Role;
-use super::ids::{ChannelId, CommunityId, Seq};
+use super::ids::{ChannelId, CommunityId, MembersVersion, Seq};
 use super::time::Timestamp;
 use super::user::User;
 
@@ -59,6 +59,8 @@ pub struct Channel {
     pub joined: bool,
     /// The place of its newest message; 0 before the first.
     pub last_seq: Seq,
+    /// Which state its members are in; grows with every join and leave.
+    pub members_version: MembersVersion,
     /// The place up to which the caller has read.
     pub read_seq: Seq,
     /// How many unread notifications of it the caller has.

@@ -97,6 +97,25 @@ impl Seq {
     }
 }
 
+/// Which state a channel's members are in: it grows with every join and leave. Who encrypts for the
+/// members names the one that was encrypted for.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(transparent)]
+pub struct MembersVersion(pub i64);
+
 impl std::fmt::Display for Seq {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

@@ -3,7 +3,8 @@
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
 
-use super::ids::{ChannelId, MessageId, Seq, UserId, WebhookId};
+use super::envelope::Envelope;
+use super::ids::{ChannelId, MessageId, Seq, SessionId, UserId, WebhookId};
 use super::text::{TextRefused, check_length, check_storable, text_type};
 use super::time::Timestamp;
 
@@ -44,6 +45,19 @@ pub struct WebhookAuthor {
     pub avatar_url: Option<String>,
 }
 
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UserAuthor {
+    /// The account.
+    pub user_id: UserId,
+    /// Its sign-in name.
+    pub username: String,
+    /// The name shown.
+    pub display_name: String,
+    /// The device that encrypted it: the session that sent it, which may have ended by now.
+    pub device_id: SessionId,
+}
+
 /// A message of a channel.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Message {
@@ -81,6 +95,31 @@ pub enum MessageBody {
         /// Always false: what a webhook posts is not end-to-end encrypted.
         encrypted: bool,
     },
+    /// Written by a user: end-to-end encrypted, so only the author's and the members' devices can
+    /// read it.
+    User {
+        /// Who wrote it.
+        author: UserAuthor,
+        /// Always true.
+        encrypted: bool,
+        /// The encrypted message; absent once the message was deleted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        envelope: Option<Envelope>,
+        /// When its author last edited it; absent if never.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        edited_at: Option<Timestamp>,
+    },
+}
+
+impl MessageBody {
+    /// The members it alerted. The server cannot know whom an encrypted message mentions.
+    #[must_use]
+    pub fn mentions(&self) -> &[UserId] {
+        match self {
+            Self::Webhook { mentions, .. } => mentions,
+            Self::User { .. } => &[],
+        }
+    }
 }
 
 #[cfg(test)]

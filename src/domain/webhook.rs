@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
 
-use super::ids::{ChannelId, MessageId, UserId, WebhookId};
+use super::ids::{ChannelId, UserId, WebhookId};
 use super::mentions::mention_candidates;
 use super::message::MessageContent;
 use super::names::Name;
@@ -71,16 +71,11 @@ pub struct Webhook {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// A post that passed every check that needs no database.
+/// A post through a webhook that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct WebhookPost {
-    /// The id the message will have; made before anything is written, so that a lost
-    /// connection can be followed by looking whether it is there.
-    pub message_id: MessageId,
     /// Who posts.
     pub webhook_id: WebhookId,
-    /// Where.
-    pub channel_id: ChannelId,
     /// What.
     pub content: MessageContent,
     /// The usernames in it that may be members', in order of appearance.
@@ -89,16 +84,13 @@ pub struct WebhookPost {
     pub sender_name: Option<Name>,
     /// The picture for this message alone.
     pub avatar_url: Option<AvatarUrl>,
-    /// When it was accepted.
-    pub created_at: Timestamp,
 }
 
 impl WebhookPost {
-    /// Makes a post: gives it its id and finds whom it may mention.
+    /// Makes a post: finds whom it may mention.
     #[must_use]
     pub fn new(
         webhook_id: WebhookId,
-        channel_id: ChannelId,
         content: MessageContent,
         sender_name: Option<Name>,
         avatar_url: Option<AvatarUrl>,
@@ -108,14 +100,11 @@ impl WebhookPost {
             .map(str::to_owned)
             .collect();
         Self {
-            message_id: MessageId::generate(),
             webhook_id,
-            channel_id,
             content,
             candidates,
             sender_name,
             avatar_url,
-            created_at: Timestamp::now(),
         }
     }
 
@@ -169,13 +158,7 @@ mod tests {
     fn unknown_names_do_not_use_up_the_fifty_mentions() {
         let names: Vec<String> = (0..120).map(|n| format!("@u{n}")).collect();
         let content = MessageContent::parse(&names.join(" ")).unwrap();
-        let post = WebhookPost::new(
-            WebhookId::generate(),
-            ChannelId::generate(),
-            content,
-            None,
-            None,
-        );
+        let post = WebhookPost::new(WebhookId::generate(), content, None, None);
         let ids: Vec<UserId> = (0..120).map(|_| UserId::generate()).collect();
         let even_members = |name: &str| {
             let number: usize = name.trim_start_matches('u').parse().ok()?;

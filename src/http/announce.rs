@@ -4,7 +4,7 @@
 use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
-use crate::store::{Redeemed, StoreError};
+use crate::store::{MembersChange, Redeemed, StoreError};
 
 /// Notifications named in one frame at most, and frames sent at once. More would fill the
 /// budget of a healthy socket; beyond them the frame about the channel says enough.
@@ -74,32 +74,44 @@ impl ApiState {
     }
 
     /// Somebody is in a channel now: tells those who watch it, and them.
-    pub(super) fn announce_joined(&self, channel: ChannelId, user: UserId) {
-        self.channels.announce_change(channel);
-        self.sessions.push_to_user(
-            user,
-            &ServerFrame::ChannelChanged {
-                channel_id: channel,
-            }
-            .encode(),
-        );
+    pub(super) fn announce_joined(&self, change: MembersChange, user: UserId) {
+        let channel_id = change.channel_id;
+        self.channels.announce_members(change);
+        self.channels.announce_change(channel_id);
+        let frame = ServerFrame::ChannelChanged { channel_id };
+        self.sessions.push_to_user(user, &frame.encode());
     }
 
     /// Somebody is not in some channels any more: ends all their subscriptions first, then
     /// tells them and those who watch the channels.
-    pub(super) fn announce_left(&self, channels: &[ChannelId], user: UserId) {
-        for channel in channels {
-            self.channels.drop_user(*channel, user);
+    pub(super) fn announce_left(&self, changes: &[MembersChange], user: UserId) {
+        for change in changes {
+            self.channels.drop_user(change.channel_id, user);
         }
-        for channel in channels.iter().take(REMOVALS_TOLD) {
+        for change in changes.iter().take(REMOVALS_TOLD) {
             let frame = ServerFrame::ChannelRemoved {
-                channel_id: *channel,
+                channel_id: change.channel_id,
             };
             self.sessions.push_to_user(user, &frame.encode());
         }
-        for channel in channels {
-            self.channels.announce_change(*channel);
+        for change in changes {
+            self.channels.announce_members(*change);
         }
+        // Those who watch very many of them have heard enough by now.
+        for change in changes.iter().take(REMOVALS_TOLD) {
+            self.channels.announce_change(change.channel_id);
+        }
+    }
+
+    /// Somebody may not be in a channel any more, which nobody could find out: better a subscription
+    /// too few, which the client takes up again, than one too many.
+    pub(super) fn announce_perhaps_left(&self, channel: ChannelId, user: UserId) {
+        self.channels.drop_user(channel, user);
+        let frame = ServerFrame::ChannelRemoved {
+            channel_id: channel,
+        };
+        self.sessions.push_to_user(user, &frame.encode());
+        self.channels.announce_change(channel);
     }
 
     /// Tells a user's devices what was read.

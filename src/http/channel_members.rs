@@ -36,8 +36,8 @@ pub(super) async fn add(
         ));
     }
     match state.store.add_channel_member(channel, user).await? {
-        Joined::Now => {
-            state.announce_joined(channel, user);
+        Joined::Now(change) => {
+            state.announce_joined(change, user);
             state.device_lists.announce_joined(user).await;
             Ok(Done)
         }
@@ -61,16 +61,17 @@ pub(super) async fn remove(
             "Only owners and admins of the community may remove others.",
         ));
     }
-    let removed = state.store.remove_channel_member(channel, user).await;
-    // After an error it may have happened all the same: better a subscription too few, which
-    // the client takes up again, than one too many.
-    if !matches!(removed, Ok(false)) {
-        state.announce_left(&[channel], user);
-        state.device_lists.announce_left(user, &[channel]).await;
-    }
-    if removed? {
-        Ok(Done)
-    } else {
-        Err(Problem::not_found())
+    match state.store.remove_channel_member(channel, user).await {
+        Ok(Some(change)) => {
+            state.announce_left(&[change], user);
+            state.device_lists.announce_left(user, &[channel]).await;
+            Ok(Done)
+        }
+        Ok(None) => Err(Problem::not_found()),
+        Err(error) => {
+            state.announce_perhaps_left(channel, user);
+            state.device_lists.announce_left(user, &[channel]).await;
+            Err(error.into())
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::access::Role;
 use crate::domain::community::CommunityMember;
-use crate::domain::ids::{CommunityId, UserId};
+use crate::domain::ids::{ChannelId, CommunityId, UserId};
 use crate::protocol::Close;
 
 request_body! {
@@ -62,7 +62,8 @@ pub(super) async fn remove(
     }
     let channels = removal??.channels;
     state.announce_left(&channels, user);
-    state.device_lists.announce_left(user, &channels).await;
+    let left: Vec<ChannelId> = channels.iter().map(|change| change.channel_id).collect();
+    state.device_lists.announce_left(user, &left).await;
     state.announce_membership_to(community, user);
     state.announce_membership(community).await;
     Ok(Done)

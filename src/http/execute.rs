@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Created;
-use super::extract::{Fields, Path, RequestBody, read_body, request_body};
+use super::extract::{Path, RequestBody, read_body, request_body};
 use super::openapi::{Describe, Document, Operation};
 use super::problem::Problem;
 use super::state::ApiState;
@@ -17,6 +17,7 @@ use crate::actors::posting::PostError;
 use crate::domain::ids::{ChannelId, MessageId};
 use crate::domain::message::MessageContent;
 use crate::domain::names::SenderName;
+use crate::domain::post::{self as domain, PostSource};
 use crate::domain::secrets::WebhookToken;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{AvatarUrl, WebhookPost};
@@ -131,8 +132,7 @@ async fn post(
 ) -> Result<Receipt, Refused> {
     state.refuse_while_stopping().map_err(Refused::Before)?;
     let body: Post = body
-        .and_then(|raw| Fields::parse(&raw))
-        .and_then(Fields::into_body)
+        .and_then(|raw| Post::parse(&raw))
         .map_err(Refused::Before)?;
     state
         .limits
@@ -140,11 +140,11 @@ async fn post(
         .map_err(Refused::Before)?;
     let post = WebhookPost::new(
         target.webhook_id,
-        target.channel_id,
         body.content,
         body.username.and_then(SenderName::into_name),
         body.avatar_url,
     );
+    let post = domain::Post::new(target.channel_id, PostSource::Webhook(post));
     match state.channels.post(post).await {
         Ok(posted) => Ok(Receipt {
             message_id: posted.message_id,

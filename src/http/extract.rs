@@ -8,7 +8,8 @@ mod path;
 mod query;
 
 pub(super) use body::{Body, read_body};
-pub(super) use caller::{Caller, Credential};
+pub use caller::RememberedSession;
+pub(super) use caller::{Author, Caller, Credential};
 pub(super) use device::Device;
 pub(super) use fields::{Fields, RequestBody, request_body};
 pub(super) use path::Path;

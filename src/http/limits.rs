@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use super::problem::{Code, Problem};
 use crate::config::LimitSettings;
-use crate::domain::ids::{SessionId, WebhookId};
+use crate::domain::ids::{SessionId, UserId, WebhookId};
 use crate::domain::token_bucket::{Rate, TokenBucket};
 use crate::metrics::Metrics;
 
@@ -155,6 +155,7 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 /// Every rate limit of the server.
 pub struct RateLimits {
     webhooks: Limit<WebhookId>,
+    messages: Limit<UserId>,
     addresses: Limit<ClientAddress>,
     accounts: Limit<(ClientAddress, String)>,
     sign_ins: Limit<ClientAddress>,
@@ -174,6 +175,12 @@ impl RateLimits {
             webhooks: Limit::new(
                 "webhook",
                 Rate::new(settings.webhook_per_second, second, settings.webhook_burst),
+                remembered,
+                metrics,
+            ),
+            messages: Limit::new(
+                "message",
+                Rate::new(settings.message_per_second, second, settings.message_burst),
                 remembered,
                 metrics,
             ),
@@ -222,6 +229,16 @@ impl RateLimits {
     /// Gives back what was charged for a post that was not taken.
     pub(super) fn give_back_webhook(&self, webhook: WebhookId) {
         self.webhooks.give_back(&webhook);
+    }
+
+    /// Charges a message, or an edit of one, to its author.
+    pub(super) fn charge_message(&self, author: UserId) -> Result<(), Problem> {
+        self.messages.charge(&author)
+    }
+
+    /// Gives back what was charged for a message that the server could not take.
+    pub(super) fn give_back_message(&self, author: UserId) {
+        self.messages.give_back(&author);
     }
 
     /// Charges an attempt to sign in or register. Keyed by account and address together, so

@@ -10,7 +10,7 @@ use super::problem::{Code, FieldError, Problem};
 use super::state::ApiState;
 use crate::domain::ids::{ChannelId, MessageId, Seq};
 use crate::domain::message::Message;
-use crate::store::PageRequest;
+use crate::store::{Deleted, PageRequest};
 
 /// Entries in a page at most, and unless asked for.
 pub(super) const MAX_LIMIT: usize = 200;
@@ -113,13 +113,21 @@ pub(super) async fn remove(
     caller: Caller,
     Path((channel, message)): Path<(ChannelId, MessageId)>,
 ) -> Result<Done, Problem> {
-    // A webhook's message has no author among the users, so that only admins delete it.
-    state.administered_channel(&caller, channel).await?;
-    let seq = state
+    let (_, access) = state.seen_channel(&caller, channel).await?;
+    let only_of = (!access.administers()).then(|| caller.id());
+    let turn = state.channels.turn_to_change(channel).await?;
+    match state
         .store
-        .delete_message(channel, message)
+        .delete_message(channel, message, only_of)
         .await?
-        .ok_or_else(Problem::not_found)?;
-    state.channels.announce_deletion(channel, seq, message);
-    Ok(Done)
+    {
+        Deleted::At(seq) => {
+            turn.announce_deletion(seq, message);
+            Ok(Done)
+        }
+        Deleted::Missing => Err(Problem::not_found()),
+        Deleted::NotTheAuthor => Err(Problem::forbidden(
+            "Only its author, and owners and admins of the community may do this.",
+        )),
+    }
 }

@@ -13,6 +13,8 @@ use super::request_id;
 use crate::actors::posting::PostError;
 use crate::domain::access::Refusal;
 use crate::domain::encryption::flaws::Flaws;
+use crate::domain::ids::MembersVersion;
+use crate::domain::post::Rejection;
 use crate::store::StoreError;
 
 macro_rules! problems {
@@ -42,6 +44,8 @@ macro_rules! problems {
 problems! {
     InvalidBody = UNPROCESSABLE_ENTITY, "invalid_body", "The request body is not valid";
     InvalidQuery = UNPROCESSABLE_ENTITY, "invalid_query", "A query parameter is not valid";
+    InvalidPath = UNPROCESSABLE_ENTITY, "invalid_path", "A part of the path is not valid";
+    NotEncrypted = UNPROCESSABLE_ENTITY, "not_encrypted", "What users write is encrypted";
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Sign in first";
     BadCredentials = UNAUTHORIZED, "bad_credentials", "The username or the password is wrong";
     Forbidden = FORBIDDEN, "forbidden", "You may not do this";
@@ -67,8 +71,11 @@ problems! {
     BackupFull = CONFLICT, "backup_full", "The key backup holds as much as it may";
     TooMuchAccountData = CONFLICT, "too_much_account_data", "You keep as many secrets as you may";
     NotACommunityMember = CONFLICT, "not_a_community_member", "The user is not in the community";
+    MembersChanged = CONFLICT, "members_changed", "The channel's members have changed";
+    MessageDeleted = CONFLICT, "message_deleted", "The message was deleted";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request body took too long";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The request body is too large";
+    EnvelopeTooLarge = PAYLOAD_TOO_LARGE, "envelope_too_large", "The encrypted message is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be application/json";
     UpgradeRequired = UPGRADE_REQUIRED, "upgrade_required", "This address speaks WebSocket";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
@@ -108,6 +115,9 @@ pub(super) struct ProblemBody {
     /// Every field that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     errors: Vec<FieldError>,
+    /// With `members_changed`: the state that the channel's members are in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members_version: Option<MembersVersion>,
 }
 
 /// An error on its way to a client.
@@ -117,6 +127,7 @@ pub(super) struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    members_version: Option<MembersVersion>,
     /// For the log alone.
     cause: Option<String>,
 }
@@ -129,6 +140,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            members_version: None,
             cause: None,
         }
     }
@@ -141,6 +153,28 @@ impl Problem {
     /// What the caller sees but may not do.
     pub(super) fn forbidden(detail: &'static str) -> Self {
         Self::new(Code::Forbidden, detail)
+    }
+
+    /// There is no valid session.
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(
+            Code::Unauthenticated,
+            "Send a session's token as a bearer token or in the cookie.",
+        )
+        .header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// What was sent is encrypted for others than the channel's members.
+    pub(super) fn members_changed(now: MembersVersion) -> Self {
+        let mut problem = Self::new(
+            Code::MembersChanged,
+            format!(
+                "Somebody joined or left. Encrypt again for the members of version {}.",
+                now.0
+            ),
+        );
+        problem.members_version = Some(now);
+        problem
     }
 
     /// Fields that are wrong.
@@ -258,6 +292,7 @@ impl ResponseError for Problem {
             code: self.code.as_str().to_owned(),
             request_id,
             errors: self.errors.clone(),
+            members_version: self.members_version,
         };
         let mut response = HttpResponseBuilder::new(self.code.status());
         for header in &self.headers {
@@ -295,7 +330,12 @@ impl From<Flaws> for Problem {
 impl From<PostError> for Problem {
     fn from(error: PostError) -> Self {
         match &error {
-            PostError::WebhookGone => Self::not_found(),
+            PostError::Rejected(Rejection::WebhookGone) => Self::not_found(),
+            PostError::Rejected(Rejection::SignedOut) => Self::unauthenticated(),
+            PostError::Rejected(Rejection::NotAMember) => {
+                Self::forbidden("Join the channel first.")
+            }
+            PostError::Rejected(Rejection::MembersChanged(now)) => Self::members_changed(*now),
             PostError::Overloaded(_) => Self::retry(
                 Code::Overloaded,
                 "Nothing was posted. Try again in a moment.",

@@ -17,7 +17,7 @@ use super::problem::{Code, Problem};
 use super::ui;
 use super::{
     auth, channel_members, channels, communities, community_members, execute, health, instance,
-    invites, messages, notifications, push, sessions, socket, webhooks,
+    invites, messages, notifications, push, sessions, socket, user_messages, webhooks,
 };
 
 /// Every route of the interface.
@@ -112,7 +112,12 @@ fn table() -> Routes {
         )
         .at(
             "/api/channels/{channel_id}/messages/{message_id}",
-            delete(messages::remove, "Delete a message"),
+            put(
+                user_messages::send,
+                "Send an encrypted message, under an id of the sending device's choice",
+            )
+            .patch(user_messages::edit, "Edit one's own message")
+            .delete(messages::remove, "Delete a message"),
         )
         .at(
             "/api/channels/{channel_id}/read",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 
+use super::extract::RememberedSession;
 use super::limits::RateLimits;
 use super::origin::Origins;
 use super::passwords::PasswordHasher;
@@ -59,6 +60,8 @@ pub struct ApiState {
     pub session_idle_days: u32,
     /// Sessions that a user may have.
     pub sessions_per_user: u32,
+    /// Whom session tokens belonged to a short while ago.
+    pub remembered_sessions: Cache<TokenHash, RememberedSession>,
     /// Where known webhook tokens lead, which never changes.
     pub webhook_targets: Cache<TokenHash, WebhookTarget>,
     /// Whether the database answers.

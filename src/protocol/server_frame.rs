@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::Reference;
 use crate::domain::ids::{
-    ChannelId, CommunityId, Epoch, MessageId, NotificationId, Seq, SessionId, UserId,
+    ChannelId, CommunityId, Epoch, MembersVersion, MessageId, NotificationId, Seq, SessionId,
+    UserId,
 };
 use crate::domain::message::Message;
 use crate::domain::notification::Notification;
@@ -50,6 +51,23 @@ pub enum ServerFrame<'a> {
         seq: Seq,
         /// The message.
         message: &'a Message,
+    },
+    /// A message's author put another envelope in its place.
+    MessageEdited {
+        /// The channel.
+        channel_id: ChannelId,
+        /// The message's place.
+        seq: Seq,
+        /// The message as it is now.
+        message: &'a Message,
+    },
+    /// The members of a channel changed. Comes before every message that was encrypted for them as
+    /// they are now.
+    MembersChanged {
+        /// The channel.
+        channel_id: ChannelId,
+        /// The state that its members are in now.
+        members_version: MembersVersion,
     },
     /// A message lost its content.
     MessageDeleted {

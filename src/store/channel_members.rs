@@ -3,20 +3,30 @@
 use deadpool_postgres::Transaction;
 
 use super::{Store, StoreError, fence, rows};
-use crate::domain::ids::{ChannelId, Seq, UserId};
+use crate::domain::ids::{ChannelId, MembersVersion, Seq, UserId};
 use crate::domain::user::User;
 
 const LIST: &str = include_str!("../../sql/queries/channel_members/list.sql");
+const FIND: &str = include_str!("../../sql/queries/channel_members/find.sql");
 const INSERT: &str = include_str!("../../sql/queries/channel_members/insert.sql");
 const DELETE: &str = include_str!("../../sql/queries/channel_members/delete.sql");
 const ADVANCE: &str = include_str!("../../sql/queries/channel_members/advance_version.sql");
 const WATCHED: &str = include_str!("../../sql/queries/channel_members/watched.sql");
 
+/// A change of a channel's members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembersChange {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The state its members are in since.
+    pub members_version: MembersVersion,
+}
+
 /// What joining a channel came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
     /// The user is in the channel now.
-    Now,
+    Now(MembersChange),
     /// The user was in it already.
     Already,
     /// The user is not in the channel's community, or there is no such channel.
@@ -30,6 +40,8 @@ pub struct WatchedChannel {
     pub channel_id: ChannelId,
     /// The place of its newest message.
     pub last_seq: Seq,
+    /// The state its members are in.
+    pub members_version: MembersVersion,
 }
 
 impl Store {
@@ -56,7 +68,7 @@ impl Store {
     ) -> Result<Joined, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, channel).await? {
+        if fence::lock_channel(&transaction, channel).await?.is_none() {
             return Ok(Joined::Outsider);
         }
         let joined = add_to_channel(&transaction, channel, user).await?;
@@ -64,7 +76,7 @@ impl Store {
         Ok(joined)
     }
 
-    /// Takes somebody out of a channel, under its fence. Returns whether they were in it.
+    /// Takes somebody out of a channel, under its fence. `None`: they were not in it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -72,20 +84,19 @@ impl Store {
         &self,
         channel: ChannelId,
         user: UserId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<MembersChange>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, channel).await? {
-            return Ok(false);
+        if fence::lock_channel(&transaction, channel).await?.is_none() {
+            return Ok(None);
         }
         let statement = transaction.prepare_cached(DELETE).await?;
-        let removed = transaction.execute(&statement, &[&channel, &user]).await? > 0;
-        if removed {
-            let statement = transaction.prepare_cached(ADVANCE).await?;
-            transaction.execute(&statement, &[&channel]).await?;
+        if transaction.execute(&statement, &[&channel, &user]).await? == 0 {
+            return Ok(None);
         }
+        let change = advance_version(&transaction, channel).await?;
         transaction.commit().await?;
-        Ok(removed)
+        Ok(Some(change))
     }
 
     /// Of `channels`, lists those that `user` is in, with their heads.
@@ -103,6 +114,7 @@ impl Store {
                 Ok(WatchedChannel {
                     channel_id: row.try_get("id")?,
                     last_seq: row.try_get("last_seq")?,
+                    members_version: row.try_get("members_version")?,
                 })
             })
             .collect()
@@ -125,7 +137,30 @@ pub(super) async fn add_to_channel(
     if !row.try_get::<_, bool>("inserted")? {
         return Ok(Joined::Already);
     }
+    advance_version(transaction, channel).await.map(Joined::Now)
+}
+
+/// Whether a user is in a channel whose lock the transaction holds.
+pub(super) async fn is_in_channel(
+    transaction: &Transaction<'_>,
+    channel: ChannelId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let statement = transaction.prepare_cached(FIND).await?;
+    let found = transaction
+        .query_opt(&statement, &[&channel, &user])
+        .await?;
+    Ok(found.is_some())
+}
+
+async fn advance_version(
+    transaction: &Transaction<'_>,
+    channel_id: ChannelId,
+) -> Result<MembersChange, StoreError> {
     let statement = transaction.prepare_cached(ADVANCE).await?;
-    transaction.execute(&statement, &[&channel]).await?;
-    Ok(Joined::Now)
+    let row = transaction.query_one(&statement, &[&channel_id]).await?;
+    Ok(MembersChange {
+        channel_id,
+        members_version: row.try_get("members_version")?,
+    })
 }

@@ -135,7 +135,7 @@ impl Store {
     pub async fn delete_channel(&self, channel: ChannelId) -> Result<bool, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, channel).await? {
+        if fence::lock_channel(&transaction, channel).await?.is_none() {
             return Ok(false);
         }
         let statement = transaction.prepare_cached(MARK_DELETED).await?;
@@ -167,6 +167,7 @@ fn read(row: &Row) -> Result<Channel, StoreError> {
         private: row.try_get("private")?,
         joined: row.try_get("joined")?,
         last_seq: row.try_get("last_seq")?,
+        members_version: row.try_get("members_version")?,
         read_seq: row.try_get("read_seq")?,
         unread_mentions: row.try_get("unread_mentions")?,
         created_at: row.try_get("created_at")?,

@@ -2,10 +2,11 @@
 
 use deadpool_postgres::Transaction;
 
+use super::channel_members::MembersChange;
 use super::{Store, StoreError, fence, rows};
 use crate::domain::access::{Refusal, Role, RoleChange, decide_removal, decide_role_change};
 use crate::domain::community::CommunityMember;
-use crate::domain::ids::{ChannelId, CommunityId, UserId};
+use crate::domain::ids::{CommunityId, UserId};
 
 const LIST: &str = include_str!("../../sql/queries/community_members/list.sql");
 const FIND_ROLE: &str = include_str!("../../sql/queries/community_members/find_role.sql");
@@ -18,7 +19,7 @@ const AMONG: &str = include_str!("../../sql/queries/community_members/among.sql"
 #[derive(Debug)]
 pub struct Removal {
     /// The channels that the user was taken out of.
-    pub channels: Vec<ChannelId>,
+    pub channels: Vec<MembersChange>,
 }
 
 impl Store {
@@ -112,7 +113,12 @@ impl Store {
             .await?;
         let channels = rows
             .iter()
-            .map(|row| Ok(row.try_get("channel_id")?))
+            .map(|row| {
+                Ok(MembersChange {
+                    channel_id: row.try_get("id")?,
+                    members_version: row.try_get("members_version")?,
+                })
+            })
             .collect::<Result<_, StoreError>>()?;
         let statement = transaction.prepare_cached(DELETE).await?;
         transaction

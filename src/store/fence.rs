@@ -8,7 +8,7 @@
 use deadpool_postgres::Transaction;
 
 use super::StoreError;
-use crate::domain::ids::{ChannelId, CommunityId, UserId};
+use crate::domain::ids::{ChannelId, CommunityId, MembersVersion, UserId};
 
 const LOCK_COMMUNITY: &str = include_str!("../../sql/queries/communities/lock.sql");
 const LOCK_CHANNEL: &str = include_str!("../../sql/queries/channels/lock.sql");
@@ -28,16 +28,15 @@ pub(super) async fn lock_community(
         .is_some())
 }
 
-/// Locks one channel. False: there is none.
+/// Locks one channel and reads which state its members are in. `None`: there is none.
 pub(super) async fn lock_channel(
     transaction: &Transaction<'_>,
     channel: ChannelId,
-) -> Result<bool, StoreError> {
+) -> Result<Option<MembersVersion>, StoreError> {
     let statement = transaction.prepare_cached(LOCK_CHANNEL).await?;
-    Ok(transaction
-        .query_opt(&statement, &[&channel])
-        .await?
-        .is_some())
+    let row = transaction.query_opt(&statement, &[&channel]).await?;
+    row.map(|row| Ok(row.try_get("members_version")?))
+        .transpose()
 }
 
 /// Locks every channel of a community and lists them.

@@ -17,6 +17,8 @@ const EXPIRE_TO_DEVICE_TRANSACTIONS: &str =
 const EXPIRE_CLAIMED_KEYS: &str =
     include_str!("../../sql/queries/housekeeping/expire_claimed_keys.sql");
 const EXPIRE_INVITES: &str = include_str!("../../sql/queries/housekeeping/expire_invites.sql");
+const EXPIRE_TRANSACTIONS: &str =
+    include_str!("../../sql/queries/housekeeping/expire_transactions.sql");
 const EMPTY_MESSAGES: &str = include_str!("../../sql/queries/housekeeping/empty_messages.sql");
 const EMPTY_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/empty_notifications.sql");
@@ -32,6 +34,9 @@ const FIND_DELETED_COMMUNITIES: &str =
     include_str!("../../sql/queries/housekeeping/find_deleted_communities.sql");
 const DROP_COMMUNITIES: &str = include_str!("../../sql/queries/housekeeping/drop_communities.sql");
 
+/// Days after which a device that repeats a send, sends anew. Longer than any client tries without
+/// its user's doing.
+const TRANSACTION_DAYS: u32 = 7;
 /// Rows that one statement removes at most.
 const CHUNK_ROWS: i64 = 1000;
 /// Deleted channels, or communities, that one round looks at.
@@ -70,6 +75,10 @@ impl Store {
         );
         self.expire_to_device(&mut swept).await?;
         swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
+        swept.add(
+            self.execute(EXPIRE_TRANSACTIONS, &[&days(TRANSACTION_DAYS), &CHUNK_ROWS])
+                .await?,
+        );
         self.empty_deleted_channels(&mut swept).await?;
         self.empty_deleted_communities(&mut swept).await?;
         // Last, so that no later failure keeps anybody from learning whose devices went.

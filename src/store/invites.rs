@@ -3,10 +3,10 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-use super::channel_members::add_to_channel;
+use super::channel_members::{Joined, MembersChange, add_to_channel};
 use super::{Store, StoreError, communities, fence};
 use crate::domain::community::{Community, MAX_INVITES_PER_COMMUNITY};
-use crate::domain::ids::{ChannelId, CommunityId, UserId};
+use crate::domain::ids::{CommunityId, UserId};
 use crate::domain::invite::{Invite, InvitedCommunity};
 use crate::domain::secrets::InviteCode;
 use crate::domain::time::Timestamp;
@@ -44,7 +44,7 @@ pub enum Redeemed {
         /// The community.
         community: Community,
         /// The channel that the user was put into.
-        channel: Option<ChannelId>,
+        channel: Option<MembersChange>,
     },
     /// The user was in the community already; no use was spent.
     AlreadyMember(Community),
@@ -199,10 +199,15 @@ pub(super) async fn redeem(
     if !joined {
         return Ok(Redeemed::AlreadyMember(found));
     }
-    let channel = fence::lock_default_channel(transaction, community).await?;
-    if let Some(channel) = channel {
-        add_to_channel(transaction, channel, user).await?;
-    }
+    let default = fence::lock_default_channel(transaction, community).await?;
+    let joined = match default {
+        Some(channel) => Some(add_to_channel(transaction, channel, user).await?),
+        None => None,
+    };
+    let channel = match joined {
+        Some(Joined::Now(change)) => Some(change),
+        Some(Joined::Already | Joined::Outsider) | None => None,
+    };
     Ok(Redeemed::Joined {
         community: found,
         channel,

@@ -5,6 +5,7 @@
 //! cannot guess the size of arrays and reads whole tables.
 
 mod batch;
+mod columns;
 mod doubt;
 mod members;
 mod transaction;
@@ -16,9 +17,10 @@ use deadpool_postgres::Pool;
 
 use super::connect::{self, DatabaseUrl};
 use super::{StoreError, StoreSettings};
+use crate::domain::ids::MembersVersion;
 use crate::domain::message::Message;
 use crate::domain::notification::Alert;
-use crate::domain::webhook::WebhookPost;
+use crate::domain::post::{Post, Posted, Rejection};
 use members::MembersCache;
 use transaction::Attempt;
 
@@ -42,6 +44,21 @@ pub struct CommittedPost {
     pub message: Message,
     /// Whom it alerts.
     pub alerts: Vec<Alert>,
+    /// The state that the channel's members are in, at that place or later.
+    pub members_version: MembersVersion,
+}
+
+impl CommittedPost {
+    /// Where it is, for whoever posted it.
+    #[must_use]
+    pub fn posted(&self) -> Posted {
+        Posted {
+            message_id: self.message.id,
+            channel_id: self.message.channel_id,
+            seq: self.message.seq,
+            created_at: self.message.created_at,
+        }
+    }
 }
 
 /// What became of one post of a batch.
@@ -49,8 +66,10 @@ pub struct CommittedPost {
 pub enum PostOutcome {
     /// It is in the database.
     Committed(Box<CommittedPost>),
-    /// Its webhook is deleted or disabled, or its channel is gone. Nothing was written.
-    WebhookGone,
+    /// Its device sent the same before, and this is where it is. Nothing was written again.
+    Repeated(Posted),
+    /// It may not be written. Nothing was.
+    Rejected(Rejection),
     /// The database refused this post's data. Nothing was written.
     Refused(String),
     /// This post, written singly, has no outcome although earlier ones of its batch do.
@@ -100,7 +119,7 @@ impl LedgerStore {
     ///
     /// # Errors
     /// When nothing was written, or when that cannot be known.
-    pub async fn write(&self, posts: &[Arc<WebhookPost>]) -> Result<Vec<PostOutcome>, WriteError> {
+    pub async fn write(&self, posts: &[Arc<Post>]) -> Result<Vec<PostOutcome>, WriteError> {
         match self.write_together(posts).await? {
             Together::Written(outcomes) => Ok(outcomes),
             Together::DataRefused(reason) if posts.len() <= 1 => {
@@ -110,10 +129,7 @@ impl LedgerStore {
         }
     }
 
-    async fn write_singly(
-        &self,
-        posts: &[Arc<WebhookPost>],
-    ) -> Result<Vec<PostOutcome>, WriteError> {
+    async fn write_singly(&self, posts: &[Arc<Post>]) -> Result<Vec<PostOutcome>, WriteError> {
         let mut outcomes = Vec::with_capacity(posts.len());
         for post in posts {
             let outcome = match self.write_together(std::slice::from_ref(post)).await {
@@ -128,7 +144,7 @@ impl LedgerStore {
         Ok(outcomes)
     }
 
-    async fn write_together(&self, posts: &[Arc<WebhookPost>]) -> Result<Together, WriteError> {
+    async fn write_together(&self, posts: &[Arc<Post>]) -> Result<Together, WriteError> {
         let mut tries = 0;
         loop {
             match transaction::attempt(&self.pool, self.round_trip, &self.members, posts).await {
@@ -142,25 +158,31 @@ impl LedgerStore {
                     tokio::time::sleep(Duration::from_millis(5 << tries)).await;
                 }
                 Attempt::Unwritten(error) => return Err(WriteError::NotWritten(error)),
-                Attempt::InDoubt(error) => {
+                Attempt::InDoubt(error, outcomes) => {
                     tracing::warn!(%error, posts = posts.len(), "the connection was lost while committing");
-                    return doubt::resolve(&self.pool, self.round_trip, posts)
-                        .await
-                        .map(Together::Written);
+                    let written =
+                        |outcome: &PostOutcome| matches!(outcome, PostOutcome::Committed(_));
+                    // One transaction wrote them, so if one of them is there, all is as decided. If
+                    // nothing was to be written, it is so in any case.
+                    if outcomes.iter().any(written) {
+                        doubt::find(&self.pool, self.round_trip, posts).await?;
+                    }
+                    return Ok(Together::Written(outcomes));
                 }
             }
         }
     }
 
-    /// Finds out what became of posts whose transaction may or may not have been committed.
+    /// Finds a post of which nobody knows whether it was written.
     ///
     /// # Errors
-    /// As [`LedgerStore::write`].
-    pub async fn find_out(
-        &self,
-        posts: &[Arc<WebhookPost>],
-    ) -> Result<Vec<PostOutcome>, WriteError> {
-        doubt::resolve(&self.pool, self.round_trip, posts).await
+    /// When it is not there, so that it may be sent again, or when that cannot be known.
+    pub async fn find(&self, post: &Arc<Post>) -> Result<CommittedPost, WriteError> {
+        let posts = std::slice::from_ref(post);
+        let mut found = doubt::find(&self.pool, self.round_trip, posts).await?;
+        found.pop().ok_or_else(|| {
+            WriteError::NotWritten(StoreError::Unavailable("the post was not written".into()))
+        })
     }
 }
 

@@ -1,13 +1,19 @@
-//! Messages: reading a channel, and deleting from it. Writing is the ledger's.
+//! Messages: reading a channel, editing and deleting. Posting is the ledger's.
 
+use deadpool_postgres::Transaction;
+
+use super::channel_members::is_in_channel;
 use super::{Store, StoreError, fence, rows};
-use crate::domain::ids::{ChannelId, MessageId, Seq, UserId};
+use crate::domain::envelope::Envelope;
+use crate::domain::ids::{ChannelId, MembersVersion, MessageId, Seq, SessionId, UserId};
 use crate::domain::message::Message;
 
 const NEWEST: &str = include_str!("../../sql/queries/messages/list_newest.sql");
 const BEFORE: &str = include_str!("../../sql/queries/messages/list_before.sql");
 const AFTER: &str = include_str!("../../sql/queries/messages/list_after.sql");
 const REPLAY: &str = include_str!("../../sql/queries/messages/replay.sql");
+const FIND_AUTHOR: &str = include_str!("../../sql/queries/messages/find_author.sql");
+const EDIT: &str = include_str!("../../sql/queries/messages/edit.sql");
 const MARK_DELETED: &str = include_str!("../../sql/queries/messages/mark_deleted.sql");
 const BLANK_PREVIEWS: &str = include_str!("../../sql/queries/notifications/blank_previews.sql");
 
@@ -29,6 +35,76 @@ pub struct MessagePage {
     pub messages: Vec<Message>,
     /// Whether there are more in the direction of the request.
     pub has_more: bool,
+}
+
+/// A part of a channel that a client missed.
+#[derive(Clone, Copy, Debug)]
+pub struct MissedMessages {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The last place that the client has.
+    pub after: Seq,
+    /// The last place that it is to get.
+    pub until: Seq,
+}
+
+/// Messages that a client missed.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The messages, in order.
+    pub messages: Vec<Message>,
+    /// The state of the channel's members when they were read; `None` without messages.
+    pub members_version: Option<MembersVersion>,
+}
+
+/// What an author puts in the place of a message.
+#[derive(Debug)]
+pub struct MessageEdit {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The message.
+    pub message_id: MessageId,
+    /// Who edits.
+    pub user_id: UserId,
+    /// On which device.
+    pub device_id: SessionId,
+    /// The state of the channel's members that it was encrypted for.
+    pub members_version: MembersVersion,
+    /// What.
+    pub envelope: Envelope,
+}
+
+/// What an edit came to.
+#[derive(Debug)]
+pub enum Edited {
+    /// It is done.
+    Done {
+        /// The message as it is now.
+        message: Box<Message>,
+        /// The state that the channel's members are in.
+        members_version: MembersVersion,
+    },
+    /// There is no such message.
+    Missing,
+    /// The user is not in the channel, or there is no such channel.
+    NotAMember,
+    /// Somebody else, or a webhook, wrote it.
+    NotTheAuthor,
+    /// It was deleted.
+    Deleted,
+    /// It was encrypted for other members than the channel has.
+    MembersChanged(MembersVersion),
+}
+
+/// What deleting a message came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The message at this place has no content any more.
+    At(Seq),
+    /// There is no such message.
+    Missing,
+    /// Somebody else, or a webhook, wrote it.
+    NotTheAuthor,
 }
 
 impl Store {
@@ -61,27 +137,75 @@ impl Store {
         Ok(MessagePage { messages, has_more })
     }
 
-    /// Reads what a member missed: after `after`, up to `until`, at most `limit` messages.
-    /// Nothing for somebody who is not in the channel at this moment.
+    /// Reads what a member missed: after `after`, up to `until`, at most `limit` messages, and none
+    /// that begins after `bytes` of texts. Nothing for somebody who is not in the channel at this
+    /// moment.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn replay_messages(
         &self,
-        channel: ChannelId,
         member: UserId,
-        after: Seq,
-        until: Seq,
+        missed: &MissedMessages,
         limit: i64,
-    ) -> Result<Vec<Message>, StoreError> {
+        bytes: i64,
+    ) -> Result<Replayed, StoreError> {
+        let MissedMessages {
+            channel_id,
+            after,
+            until,
+        } = missed;
         let rows = self
-            .rows(REPLAY, &[&channel, &member, &after, &until, &limit])
+            .rows(REPLAY, &[channel_id, &member, after, until, &limit, &bytes])
             .await?;
-        rows.iter().map(rows::message).collect()
+        let members_version = rows.first().map(|row| row.try_get("members_version"));
+        Ok(Replayed {
+            members_version: members_version.transpose()?,
+            messages: rows.iter().map(rows::message).collect::<Result<_, _>>()?,
+        })
     }
 
-    /// Deletes the content of a message and of the notifications about it. Returns its place,
-    /// or `None` when there is no such message.
+    /// Puts another envelope in the place of a message of its author, under the channel's fence.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn edit_message(&self, edit: &MessageEdit) -> Result<Edited, StoreError> {
+        let (channel, message) = (edit.channel_id, edit.message_id);
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let Some(members_version) = fence::lock_channel(&transaction, channel).await? else {
+            return Ok(Edited::NotAMember);
+        };
+        if !is_in_channel(&transaction, channel, edit.user_id).await? {
+            return Ok(Edited::NotAMember);
+        }
+        match find_author(&transaction, channel, message).await? {
+            None => return Ok(Edited::Missing),
+            Some((author, _)) if author != Some(edit.user_id) => return Ok(Edited::NotTheAuthor),
+            Some((_, true)) => return Ok(Edited::Deleted),
+            Some(_) if members_version != edit.members_version => {
+                return Ok(Edited::MembersChanged(members_version));
+            }
+            Some(_) => {}
+        }
+        let statement = transaction.prepare_cached(EDIT).await?;
+        let envelope = edit.envelope.as_str();
+        let row = transaction
+            .query_one(
+                &statement,
+                &[&channel, &message, &edit.device_id, &envelope],
+            )
+            .await?;
+        let message = Box::new(rows::message(&row)?);
+        transaction.commit().await?;
+        Ok(Edited::Done {
+            message,
+            members_version,
+        })
+    }
+
+    /// Deletes the content of a message and of the notifications about it. `only_of` deletes only
+    /// their own.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -89,19 +213,24 @@ impl Store {
         &self,
         channel: ChannelId,
         message: MessageId,
-    ) -> Result<Option<Seq>, StoreError> {
+        only_of: Option<UserId>,
+    ) -> Result<Deleted, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, channel).await? {
-            return Ok(None);
+        if fence::lock_channel(&transaction, channel).await?.is_none() {
+            return Ok(Deleted::Missing);
+        }
+        match find_author(&transaction, channel, message).await? {
+            None => return Ok(Deleted::Missing),
+            Some((author, _)) if only_of.is_some() && author != only_of => {
+                return Ok(Deleted::NotTheAuthor);
+            }
+            Some(_) => {}
         }
         let statement = transaction.prepare_cached(MARK_DELETED).await?;
-        let Some(row) = transaction
-            .query_opt(&statement, &[&channel, &message])
-            .await?
-        else {
-            return Ok(None);
-        };
+        let row = transaction
+            .query_one(&statement, &[&channel, &message])
+            .await?;
         let (seq, mentions): (Seq, Vec<UserId>) = (row.try_get("seq")?, row.try_get("mentions")?);
         if !mentions.is_empty() {
             let statement = transaction.prepare_cached(BLANK_PREVIEWS).await?;
@@ -110,6 +239,20 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(Some(seq))
+        Ok(Deleted::At(seq))
     }
+}
+
+/// Who wrote a message (`None`: a webhook), and whether it was deleted. `None`: there is none.
+async fn find_author(
+    transaction: &Transaction<'_>,
+    channel: ChannelId,
+    message: MessageId,
+) -> Result<Option<(Option<UserId>, bool)>, StoreError> {
+    let statement = transaction.prepare_cached(FIND_AUTHOR).await?;
+    let row = transaction
+        .query_opt(&statement, &[&channel, &message])
+        .await?;
+    row.map(|row| Ok((row.try_get("user_id")?, row.try_get("deleted")?)))
+        .transpose()
 }

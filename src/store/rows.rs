@@ -5,7 +5,8 @@ use tokio_postgres::Row;
 
 use super::StoreError;
 use crate::domain::access::Role;
-use crate::domain::message::{Message, MessageBody, WebhookAuthor};
+use crate::domain::envelope::Envelope;
+use crate::domain::message::{Message, MessageBody, UserAuthor, WebhookAuthor};
 use crate::domain::notification::{Notification, NotificationKind};
 use crate::domain::user::{InstanceRole, User};
 
@@ -39,21 +40,54 @@ fn known_role(word: &str) -> Result<Role, StoreError> {
 }
 
 pub(super) fn message(row: &Row) -> Result<Message, StoreError> {
-    let content: Option<String> = row.try_get("content")?;
+    let (body, deleted) = match row.try_get("kind")? {
+        "user" => user_body(row)?,
+        _ => webhook_body(row)?,
+    };
     Ok(Message {
         id: row.try_get("id")?,
         channel_id: row.try_get("channel_id")?,
         seq: row.try_get("seq")?,
-        deleted: content.is_none(),
-        body: MessageBody::Webhook {
-            webhook_id: row.try_get("webhook_id")?,
-            author: author(row)?,
-            content,
-            mentions: row.try_get("mentions")?,
-            encrypted: false,
-        },
+        deleted,
+        body,
         created_at: row.try_get("created_at")?,
     })
+}
+
+/// The part of a webhook's message, and whether it was deleted.
+fn webhook_body(row: &Row) -> Result<(MessageBody, bool), StoreError> {
+    let content: Option<String> = row.try_get("content")?;
+    let deleted = content.is_none();
+    let body = MessageBody::Webhook {
+        webhook_id: row.try_get("webhook_id")?,
+        author: author(row)?,
+        content,
+        mentions: row.try_get("mentions")?,
+        encrypted: false,
+    };
+    Ok((body, deleted))
+}
+
+/// The part of a user's message, and whether it was deleted.
+fn user_body(row: &Row) -> Result<(MessageBody, bool), StoreError> {
+    let envelope: Option<String> = row.try_get("envelope")?;
+    let deleted = envelope.is_none();
+    let envelope = envelope
+        .map(Envelope::stored)
+        .transpose()
+        .map_err(|error| StoreError::Unexpected(format!("envelope: {error}")))?;
+    let body = MessageBody::User {
+        author: UserAuthor {
+            user_id: row.try_get("user_id")?,
+            username: row.try_get("username")?,
+            display_name: row.try_get("display_name")?,
+            device_id: row.try_get("device_id")?,
+        },
+        encrypted: true,
+        envelope,
+        edited_at: row.try_get("edited_at")?,
+    };
+    Ok((body, deleted))
 }
 
 pub(super) fn notification(row: &Row) -> Result<Notification, StoreError> {

@@ -8,8 +8,8 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::domain::ids::{
-    ChannelId, CommunityId, Epoch, MessageId, NotificationId, PushSubscriptionId, Seq, SessionId,
-    UserId, WebhookId,
+    ChannelId, CommunityId, Epoch, MembersVersion, MessageId, NotificationId, PushSubscriptionId,
+    Seq, SessionId, UserId, WebhookId,
 };
 use crate::domain::secrets::TokenHash;
 use crate::domain::time::Timestamp;
@@ -44,7 +44,7 @@ macro_rules! travels_as {
 }
 
 travels_as!(Uuid: ChannelId, CommunityId, Epoch, MessageId, NotificationId, PushSubscriptionId, SessionId, UserId, WebhookId);
-travels_as!(i64: Seq);
+travels_as!(i64: MembersVersion, Seq);
 
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {

@@ -69,7 +69,10 @@ impl Store {
     ) -> Result<Option<Webhook>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, webhook.channel_id).await? {
+        if fence::lock_channel(&transaction, webhook.channel_id)
+            .await?
+            .is_none()
+        {
             return Err(StoreError::Gone);
         }
         let statement = transaction.prepare_cached(COUNT).await?;
@@ -169,7 +172,10 @@ impl Store {
     ) -> Result<Option<Webhook>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, target.channel_id).await? {
+        if fence::lock_channel(&transaction, target.channel_id)
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
         let statement = transaction.prepare_cached(UPDATE).await?;
@@ -204,7 +210,10 @@ impl Store {
     pub async fn delete_webhook(&self, target: WebhookTarget) -> Result<bool, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if !fence::lock_channel(&transaction, target.channel_id).await? {
+        if fence::lock_channel(&transaction, target.channel_id)
+            .await?
+            .is_none()
+        {
             return Ok(false);
         }
         let statement = transaction.prepare_cached(DELETE).await?;

@@ -173,7 +173,7 @@ async fn post_unanswered(webhook: &Webhook) -> bool {
     posted.is_some()
 }
 
-async fn wait_for_messages(database: &TestDatabase, count: i64) {
+pub(crate) async fn wait_for_messages(database: &TestDatabase, count: i64) {
     wait_for(database, "select count(*) from messages", count).await;
 }
 

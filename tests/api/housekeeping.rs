@@ -8,7 +8,7 @@ use crate::support::fixtures::Community;
 use crate::support::server::TestServer;
 
 /// The store of a server's database, for what the server does by the clock.
-fn store(server: &TestServer) -> Store {
+pub(crate) fn store(server: &TestServer) -> Store {
     let settings = StoreSettings {
         pool_size: 2,
         wait: Duration::from_secs(5),
@@ -19,7 +19,7 @@ fn store(server: &TestServer) -> Store {
     Store::open(&DatabaseUrl::from(server.database.config()), &settings).unwrap()
 }
 
-async fn sweep_everything(store: &Store) {
+pub(crate) async fn sweep_everything(store: &Store) {
     while store.sweep(90, 30).await.unwrap().more {}
 }
 

@@ -71,6 +71,14 @@ mod socket_subscribe;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
+mod user_messages_bounds;
+mod user_messages_crash;
+mod user_messages_edits;
+mod user_messages_members;
+mod user_messages_order;
+mod user_messages_plaintext;
+mod user_messages_repeated;
+mod user_messages_sending;
 mod webhook_access;
 mod webhook_edits;
 mod webhooks;

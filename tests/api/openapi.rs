@@ -36,6 +36,8 @@ const CALLS: &str = "
     PUT /api/channels/{}/members/{}
     DELETE /api/channels/{}/members/{}
     GET /api/channels/{}/messages
+    PUT /api/channels/{}/messages/{}
+    PATCH /api/channels/{}/messages/{}
     DELETE /api/channels/{}/messages/{}
     POST /api/channels/{}/read
     POST /api/channels/{}/webhooks

@@ -23,6 +23,10 @@ pub(super) const NAME: &str = "saturation";
 /// Names that are no members', as in a post of a package manager or a mail.
 const NOBODY: &str = " deploy of web-42 by @nobody_here_1 and @nobody_here_2: 14 checks passed";
 
+/// How large the posts are by which encrypted ones are compared with those of webhooks: an answer of
+/// some sentences.
+const BYTES: usize = 1000;
+
 /// As fast as it is answered.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Saturation {
@@ -38,19 +42,28 @@ pub(crate) struct Saturation {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mentions {
-    None,
+enum Posts {
+    /// Webhook posts that name nobody.
+    Plain,
+    /// Webhook posts with names that nobody has.
     Nobody,
+    /// Webhook posts that mention a member who is online.
     Online,
+    /// Webhook posts with contents of that many bytes.
+    Sized(usize),
+    /// Encrypted posts of members, with envelopes of that many bytes.
+    Encrypted(usize),
 }
 
-impl fmt::Display for Mentions {
+impl fmt::Display for Posts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "plain",
-            Self::Nobody => "mentions of nobody",
-            Self::Online => "one online member mentioned",
-        })
+        match self {
+            Self::Plain => f.write_str("plain"),
+            Self::Nobody => f.write_str("mentions of nobody"),
+            Self::Online => f.write_str("one online member mentioned"),
+            Self::Sized(bytes) => write!(f, "webhook posts of {bytes} bytes"),
+            Self::Encrypted(bytes) => write!(f, "encrypted posts of {bytes} bytes"),
+        }
     }
 }
 
@@ -82,22 +95,50 @@ impl Saturation {
                 .progress
                 .scene(format!("saturation: {channels} channels"));
             let world = World::make(&stage, channels, members, Membership::Everywhere).await?;
-            for mentions in [Mentions::None, Mentions::Nobody, Mentions::Online] {
-                let scene = Scene {
-                    stage: &stage,
-                    world: &world,
-                    mentions,
-                };
-                let row = scene.measure(effort).await?;
+            let scene = |posts| Scene {
+                stage: &stage,
+                world: &world,
+                posts,
+            };
+            for posts in [Posts::Plain, Posts::Nobody, Posts::Online] {
+                let row = scene(posts).measure(effort).await?;
                 let plain = row.posts;
                 rows.push(row);
-                if mentions == Mentions::None && Some(channels) == companion {
+                if posts == Posts::Plain && Some(channels) == companion {
                     add_pgbench(&stage, rows, plain, seconds).await?;
                 }
+            }
+            if Some(channels) == companion {
+                let webhooks = scene(Posts::Sized(BYTES)).measure(effort).await?;
+                let encrypted = scene(Posts::Encrypted(BYTES)).measure(effort).await?;
+                let encrypted = compare(encrypted, &webhooks);
+                rows.extend([webhooks, encrypted]);
             }
         }
         Ok(())
     }
+}
+
+/// Adds what encrypted posts cost as a multiple of webhook posts of the same size.
+fn compare(mut encrypted: Row, webhooks: &Row) -> Row {
+    let parts = [
+        (
+            "server CPU, as a multiple of webhook posts of the same size",
+            encrypted.server_per_10k().zip(webhooks.server_per_10k()),
+        ),
+        (
+            "PostgreSQL CPU, as a multiple of webhook posts of the same size",
+            encrypted
+                .postgres_per_10k()
+                .zip(webhooks.postgres_per_10k()),
+        ),
+    ];
+    for (name, pair) in parts {
+        if let Some((cost, of_webhooks)) = pair {
+            encrypted = encrypted.figure(name, cost / of_webhooks.max(0.001), "");
+        }
+    }
+    encrypted
 }
 
 /// Directly after the plain posts, because a minute later the disk may be another.
@@ -119,22 +160,22 @@ async fn add_pgbench(
 struct Scene<'a> {
     stage: &'a Stage,
     world: &'a World,
-    mentions: Mentions,
+    posts: Posts,
 }
 
 impl Scene<'_> {
     async fn measure(&self, effort: Effort) -> Outcome<Row> {
         let channels = self.world.channels.len();
         let variant = match channels {
-            1 => format!("1 channel, {}", self.mentions),
-            _ => format!("{channels} channels, {}", self.mentions),
+            1 => format!("1 channel, {}", self.posts),
+            _ => format!("{channels} channels, {}", self.posts),
         };
         self.stage.progress.scene(format!("saturation: {variant}"));
         let board = Arc::new(Board::default());
         let _crowd = self.crowd(&board).await?;
         let poster = Poster {
             target: self.stage.target.clone(),
-            script: Arc::new(self.script()),
+            script: Arc::new(self.script().await?),
             connections: effort.connections,
             progress: self.stage.progress.clone(),
         };
@@ -143,9 +184,9 @@ impl Scene<'_> {
         let before = self.stage.metrics().await;
         let meter = self.stage.meter().start();
         let posted = poster.closed_loop(effort.length).await?;
-        let mentions = match self.mentions {
-            Mentions::Online => posted.accepted,
-            Mentions::None | Mentions::Nobody => 0,
+        let mentions = match self.posts {
+            Posts::Online => posted.accepted,
+            _ => 0,
         };
         arrive(&board, 0, mentions, PATIENCE).await;
         let usage = meter.stop();
@@ -169,9 +210,9 @@ impl Scene<'_> {
     /// The members who are mentioned, at sockets that watch no channel: they are there for the
     /// alerts alone.
     async fn crowd(&self, board: &Arc<Board>) -> Outcome<Crowd> {
-        let members: &[_] = match self.mentions {
-            Mentions::Online => &self.world.members,
-            Mentions::None | Mentions::Nobody => &[],
+        let members: &[_] = match self.posts {
+            Posts::Online => &self.world.members,
+            _ => &[],
         };
         let seats = members.iter().enumerate();
         let seats = seats.map(|(at, member)| Seat::new(&member.token, None, at));
@@ -179,12 +220,18 @@ impl Scene<'_> {
         Crowd::gather(&stage.target, board, seats.collect(), &stage.progress).await
     }
 
-    fn script(&self) -> Script {
-        let script = Script::plain(&self.stage.target.host, self.world.webhooks());
-        match self.mentions {
-            Mentions::None => script,
-            Mentions::Nobody => script.with_tail(NOBODY),
-            Mentions::Online => script.mentioning(self.world.names()),
-        }
+    async fn script(&self) -> Outcome<Script> {
+        let host = &self.stage.target.host;
+        let script = Script::plain(host, self.world.webhooks());
+        Ok(match self.posts {
+            Posts::Plain => script,
+            Posts::Nobody => script.with_tail(NOBODY),
+            Posts::Online => script.mentioning(self.world.names()),
+            Posts::Sized(bytes) => script.with_size(bytes),
+            Posts::Encrypted(bytes) => {
+                let channels = self.world.sealed_channels(self.stage).await?;
+                Script::encrypted(host, self.world.senders(), channels, bytes)
+            }
+        })
     }
 }

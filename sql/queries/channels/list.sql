@@ -10,6 +10,7 @@ select
     c.private,
     m.user_id is not null as joined,
     c.last_seq,
+    c.members_version,
     coalesce(m.read_seq, 0) as read_seq,
     case when m.user_id is null then 0 else (
         select count(*)

@@ -5,9 +5,8 @@ with gone as (
     using channels c
     where c.community_id = $1 and m.channel_id = c.id and m.user_id = $2
     returning m.channel_id
-),
-advanced as (
-    update channels set members_version = members_version + 1
-    where id in (select channel_id from gone)
 )
-select channel_id from gone
+update channels
+set members_version = members_version + 1
+where id in (select channel_id from gone)
+returning id, members_version

@@ -1,6 +1,23 @@
 -- Which of some messages are there.
--- $1: channel ids, $2: message ids. Index: messages_channel_id_id_key.
-select channel_id, seq, id, webhook_id, author_name, author_avatar_url, content, mentions, created_at
-from messages
-where channel_id = any($1) and id = any($2)
-order by channel_id, seq
+-- $1: channel ids, $2: message ids. Indexes: messages_channel_id_id_key, users_pkey.
+select
+    m.channel_id,
+    m.seq,
+    m.id,
+    m.kind,
+    m.webhook_id,
+    m.author_name,
+    m.author_avatar_url,
+    m.content,
+    m.mentions,
+    m.user_id,
+    m.device_id,
+    u.username,
+    u.display_name,
+    m.envelope,
+    m.edited_at,
+    m.created_at
+from messages m
+left join users u on u.id = m.user_id
+where m.channel_id = any($1) and m.id = any($2)
+order by m.channel_id, m.seq

@@ -1,7 +1,24 @@
 -- Reads the newest messages of a channel, the newest first.
--- $1: channel id, $2: how many at most. Index: messages_pkey.
-select channel_id, seq, id, webhook_id, author_name, author_avatar_url, content, mentions, created_at
-from messages
-where channel_id = $1
-order by seq desc
+-- $1: channel id, $2: how many at most. Indexes: messages_pkey, users_pkey.
+select
+    m.channel_id,
+    m.seq,
+    m.id,
+    m.kind,
+    m.webhook_id,
+    m.author_name,
+    m.author_avatar_url,
+    m.content,
+    m.mentions,
+    m.user_id,
+    m.device_id,
+    u.username,
+    u.display_name,
+    m.envelope,
+    m.edited_at,
+    m.created_at
+from messages m
+left join users u on u.id = m.user_id
+where m.channel_id = $1
+order by m.seq desc
 limit $2

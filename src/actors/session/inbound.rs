@@ -326,7 +326,7 @@ impl SessionActor {
             };
             for frame in self
                 .watches
-                .confirmed(channel_id, &subscriber, found.last_seq, start)
+                .confirmed(channel_id, &subscriber, found, start)
             {
                 self.send(&frame, ctx);
             }

@@ -5,14 +5,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::actors::subscriber::Subscriber;
-use crate::domain::ids::{ChannelId, Seq};
+use crate::domain::ids::{ChannelId, MembersVersion, Seq};
 use crate::protocol::ServerFrame;
+use crate::store::{MembersChange, WatchedChannel};
 
 /// A channel that the session watches.
 struct Watch {
     subscriber: Arc<Subscriber>,
     /// The place up to which everything was sent.
     sent: Seq,
+    /// The state of the channel's members that the client was told of, or could read.
+    members: MembersVersion,
     phase: Phase,
 }
 
@@ -81,6 +84,7 @@ impl Watches {
         let watch = Watch {
             subscriber,
             sent: Seq(0),
+            members: MembersVersion(0),
             phase: Phase::Checking,
         };
         self.by_channel
@@ -121,23 +125,31 @@ impl Watches {
             .collect()
     }
 
-    /// The user is in the channel, whose newest message is at `head`. Returns what to send.
+    /// The user is in the channel, which was found as `found`. Returns what to send.
     /// Nothing for a subscription that was replaced or ended meanwhile.
     pub(super) fn confirmed(
         &mut self,
         channel: ChannelId,
         subscriber: &Arc<Subscriber>,
-        head: Seq,
+        found: &WatchedChannel,
         start: Start,
     ) -> Vec<ServerFrame<'static>> {
         let Some(watch) = self.current(channel, subscriber) else {
             return Vec::new();
         };
-        watch.subscriber.confirm();
+        let head = found.last_seq;
         let mut frames = vec![ServerFrame::Subscribed {
             channel_id: channel,
             last_seq: head,
         }];
+        watch.members = found.members_version;
+        if let Some(members_version) = watch.subscriber.confirm(found.members_version) {
+            watch.members = members_version;
+            frames.push(ServerFrame::MembersChanged {
+                channel_id: channel,
+                members_version,
+            });
+        }
         watch.sent = head;
         if let Some(after) = start.after {
             let missed = head.0.saturating_sub(after.0);
@@ -185,6 +197,19 @@ impl Watches {
         false
     }
 
+    /// A state of a channel's members was heard of. Returns whether to tell the client.
+    pub(super) fn on_members(&mut self, change: MembersChange) -> bool {
+        let Some(watch) = self.by_channel.get_mut(&change.channel_id) else {
+            return false;
+        };
+        if watch.subscriber.has_ended() || watch.phase == Phase::Checking {
+            return false;
+        }
+        let is_news = change.members_version > watch.members;
+        watch.members = watch.members.max(change.members_version);
+        is_news
+    }
+
     /// The message at a place was changed. Returns whether to tell the client, who has it.
     pub(super) fn on_change(&mut self, channel: ChannelId, seq: Seq) -> bool {
         let Some(watch) = self.by_channel.get_mut(&channel) else {
@@ -193,8 +218,19 @@ impl Watches {
         if watch.subscriber.has_ended() || watch.phase == Phase::Checking {
             return false;
         }
-        if let Phase::Reading { stale, .. } = &mut watch.phase {
-            *stale = true;
+        match &mut watch.phase {
+            Phase::Reading { stale, .. } => *stale = true,
+            Phase::Live if seq > watch.sent => {
+                // The message's own frame is still to come, as it was before the change.
+                watch.subscriber.stop_live();
+                watch.phase = Phase::Reading {
+                    until: seq,
+                    stale: false,
+                };
+                self.to_read.push_back(channel);
+                return false;
+            }
+            Phase::Live | Phase::Checking => {}
         }
         seq <= watch.sent
     }

@@ -18,8 +18,8 @@ use crate::store::Kept;
 pub(in crate::http) struct Content(Map<String, Value>);
 
 impl RequestBody for Content {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.whole().map(Self)
+    fn parse(raw: &[u8]) -> Result<Self, Problem> {
+        Fields::parse(raw)?.into_body(|fields| fields.whole().map(Self))
     }
 }
 

@@ -78,8 +78,8 @@ request_body! {
 pub(in crate::http) struct KeyToKeep(#[schemars(with = "KeyShape")] SentRoomKey);
 
 impl RequestBody for KeyToKeep {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.whole().map(Self)
+    fn parse(raw: &[u8]) -> Result<Self, Problem> {
+        Fields::parse(raw)?.into_body(|fields| fields.whole().map(Self))
     }
 }
 

@@ -24,8 +24,8 @@ pub(in crate::http) struct SignatureUpload(
 );
 
 impl RequestBody for SignatureUpload {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.whole().map(Self)
+    fn parse(raw: &[u8]) -> Result<Self, Problem> {
+        Fields::parse(raw)?.into_body(|fields| fields.whole().map(Self))
     }
 }
 

@@ -11,11 +11,13 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::fields::{Fields, RequestBody};
+use super::fields::RequestBody;
 use crate::http::problem::{Code, Problem};
 
-/// How much of a body that is too large is read and thrown away, so that the client, which is
-/// still sending, gets to read the refusal instead of a reset connection.
+/// The greatest size of a request body, for most.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
+/// How much of a larger one is read and thrown away, so that the client, which is still
+/// sending, gets to read the refusal instead of a reset connection.
 const DRAINED_BYTES: usize = 1024 * 1024;
 
 /// A JSON body. Reading it never fails by itself, so that a handler can answer first that the
@@ -34,7 +36,7 @@ impl<T: RequestBody> Body<T> {
         let raw = self.raw?;
         // No body at all is one without fields.
         let raw: &[u8] = if raw.is_empty() { b"{}" } else { &raw };
-        Fields::parse(raw)?.into_body()
+        T::parse(raw)
     }
 }
 
@@ -45,15 +47,14 @@ impl<T: RequestBody> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let raw = read_body(&request, &mut payload, T::MAX_BYTES)
-                .await
-                .and_then(|raw| {
-                    if raw.is_empty() || is_json(&request) {
-                        Ok(raw)
-                    } else {
-                        Err(unsupported_media_type())
-                    }
-                });
+            let raw = read_body(&request, &mut payload, T::MAX_BYTES).await;
+            let raw = raw.and_then(|raw| {
+                if raw.is_empty() || is_json(&request) {
+                    Ok(raw)
+                } else {
+                    Err(unsupported_media_type())
+                }
+            });
             Ok(Self {
                 raw,
                 parses_to: PhantomData,

@@ -1,6 +1,7 @@
 //! Who makes a request.
 
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -9,10 +10,11 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::secrets::SessionToken;
+use crate::domain::secrets::{SessionToken, TokenHash};
 use crate::domain::user::User;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::http::state::ApiState;
+use crate::store;
 
 /// How a caller proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,24 +46,108 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let state = request
-                .app_data::<Data<ApiState>>()
-                .ok_or_else(unauthenticated)?;
-            let (token, credential) = credential_of(&request, state).ok_or_else(unauthenticated)?;
-            let found = state
-                .store
-                .find_session(token.hash(), state.session_idle_days)
-                .await?;
-            let found = found.ok_or_else(unauthenticated)?;
-            let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-            if credential == Credential::Cookie && changes {
-                state.origins.check_change(&request)?;
-            }
-            Ok(Self {
-                user: found.user,
-                session_id: found.session_id,
-                credential,
-            })
+            let presented = Presented::by(&request)?;
+            let found = presented.state.find_session(presented.token.hash()).await?;
+            presented.admit(&request, found)
+        })
+    }
+}
+
+/// How long a session is taken to stand before it is looked up again.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+
+/// Somebody who sends messages. Whom a token belongs to is remembered for a minute, because the
+/// ledger checks that the session still stands where it writes. Whatever else is done for an author
+/// asks [`Author::confirm`] first.
+#[derive(Debug)]
+pub(in crate::http) struct Author {
+    /// The caller, whose session may have ended in the last minute.
+    pub(in crate::http) caller: Caller,
+    token: TokenHash,
+}
+
+/// A session as it was when it was last looked up.
+#[derive(Clone, Debug)]
+pub struct RememberedSession {
+    found: store::Caller,
+    at: Instant,
+}
+
+impl Author {
+    /// Looks whether the session still stands.
+    pub(in crate::http) async fn confirm(&self, state: &ApiState) -> Result<(), Problem> {
+        state.find_session(self.token).await.map(drop)
+    }
+}
+
+impl FromRequest for Author {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let presented = Presented::by(&request)?;
+            let (state, token) = (presented.state, presented.token.hash());
+            let remembered = state.remembered_sessions.get(&token);
+            let fresh = remembered.filter(|session| session.at.elapsed() < REMEMBERED_FOR);
+            let found = match fresh {
+                Some(session) => session.found,
+                None => {
+                    let at = Instant::now();
+                    let found = state.find_session(token).await?;
+                    let session = RememberedSession {
+                        found: found.clone(),
+                        at,
+                    };
+                    state.remembered_sessions.insert(token, session);
+                    found
+                }
+            };
+            let caller = presented.admit(&request, found)?;
+            Ok(Self { caller, token })
+        })
+    }
+}
+
+impl ApiState {
+    /// The session of a token, which is noted as used.
+    async fn find_session(&self, token: TokenHash) -> Result<store::Caller, Problem> {
+        let found = self.store.find_session(token, self.session_idle_days);
+        found.await?.ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// What a request brings to prove who makes it.
+struct Presented<'a> {
+    state: &'a ApiState,
+    token: SessionToken,
+    credential: Credential,
+}
+
+impl<'a> Presented<'a> {
+    fn by(request: &'a HttpRequest) -> Result<Self, Problem> {
+        let state = request.app_data::<Data<ApiState>>();
+        let state = state.ok_or_else(Problem::unauthenticated)?;
+        let presented = credential_of(request, state);
+        let (token, credential) = presented.ok_or_else(Problem::unauthenticated)?;
+        Ok(Self {
+            state,
+            token,
+            credential,
+        })
+    }
+
+    /// The caller, unless another site makes the browser send a change.
+    fn admit(&self, request: &HttpRequest, found: store::Caller) -> Result<Caller, Problem> {
+        let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        if self.credential == Credential::Cookie && changes {
+            self.state.origins.check_change(request)?;
+        }
+        Ok(Caller {
+            user: found.user,
+            session_id: found.session_id,
+            credential: self.credential,
         })
     }
 }
@@ -89,12 +175,4 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(key, value)| (key == name).then_some(value))
-}
-
-fn unauthenticated() -> Problem {
-    Problem::new(
-        Code::Unauthenticated,
-        "Send a session's token as a bearer token or in the cookie.",
-    )
-    .header(header::WWW_AUTHENTICATE, "Bearer")
 }

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::body::MAX_BYTES;
 use crate::http::problem::{Code, FieldError, Problem};
 
 /// The fields of a JSON object, and what was found wrong with them so far.
@@ -11,13 +12,16 @@ pub(in crate::http) struct Fields {
     errors: Vec<FieldError>,
 }
 
-/// A type that is read from the fields of a body. [`request_body!`] writes it.
+/// A type that is read from a body. [`request_body!`] writes it for most.
 pub(in crate::http) trait RequestBody: Sized {
-    /// The greatest size of the body, in bytes.
-    const MAX_BYTES: usize = 64 * 1024;
+    /// The greatest size of the body.
+    const MAX_BYTES: usize = MAX_BYTES;
 
-    /// Takes the fields; what is wrong is noted in `fields`.
-    fn read(fields: &mut Fields) -> Option<Self>;
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    fn parse(raw: &[u8]) -> Result<Self, Problem>;
 }
 
 impl Fields {
@@ -39,12 +43,15 @@ impl Fields {
         }
     }
 
-    /// Reads the whole body.
+    /// Reads the whole body by `read`, which takes the fields.
     ///
     /// # Errors
     /// Every field that is wrong.
-    pub(in crate::http) fn into_body<T: RequestBody>(mut self) -> Result<T, Problem> {
-        match T::read(&mut self) {
+    pub(in crate::http) fn into_body<T>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Result<T, Problem> {
+        match read(&mut self) {
             Some(body) if self.errors.is_empty() => Ok(body),
             _ => Err(Problem::invalid(Code::InvalidBody, self.errors)),
         }
@@ -152,10 +159,12 @@ macro_rules! request_body {
         impl $crate::http::extract::RequestBody for $name {
             $(const MAX_BYTES: usize = $max_bytes;)?
 
-            fn read(fields: &mut $crate::http::extract::Fields) -> Option<Self> {
-                // Every field is read before the first missing one ends it.
-                $(let $field = fields.$kind::<$ty>(stringify!($field));)*
-                Some(Self { $($field: $field?,)* })
+            fn parse(raw: &[u8]) -> Result<Self, $crate::http::problem::Problem> {
+                $crate::http::extract::Fields::parse(raw)?.into_body(|fields| {
+                    // Every field is read before the first missing one ends it.
+                    $(let $field = fields.$kind::<$ty>(stringify!($field));)*
+                    Some(Self { $($field: $field?,)* })
+                })
             }
         }
     };

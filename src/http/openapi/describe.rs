@@ -11,7 +11,7 @@ use crate::domain::ids::{
 };
 use crate::domain::secrets::InviteCode;
 use crate::http::answer::{Accepted, Created, Done, Found};
-use crate::http::extract::{Body, Caller, Device, Path, Query};
+use crate::http::extract::{Author, Body, Caller, Device, Path, Query};
 use crate::http::problem::Problem;
 
 /// Something a handler takes.
@@ -65,6 +65,12 @@ impl Describe for Payload {
 impl Describe for Caller {
     fn describe(operation: &mut Operation, _: &mut Document) {
         operation.secured = true;
+    }
+}
+
+impl Describe for Author {
+    fn describe(operation: &mut Operation, document: &mut Document) {
+        Caller::describe(operation, document);
     }
 }
 
@@ -136,6 +142,7 @@ two_parameters!(
     (CommunityId, UserId),
     (ChannelId, UserId),
     (ChannelId, MessageId),
+    (ChannelId, String),
     (String, String)
 );
 

@@ -1,5 +1,6 @@
 //! After a connection was lost while committing: are the posts there?
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use deadpool_postgres::Pool;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::transaction::{LOCK_CHANNELS, OpenTransaction};
-use super::{CommittedPost, PostOutcome, WriteError};
-use crate::domain::ids::{ChannelId, MessageId, UserId};
-use crate::domain::message::{Message, MessageBody};
+use super::{CommittedPost, WriteError};
+use crate::domain::ids::{ChannelId, MembersVersion, MessageId, UserId};
+use crate::domain::message::Message;
 use crate::domain::notification::Alert;
-use crate::domain::webhook::WebhookPost;
+use crate::domain::post::Post;
 use crate::store::{StoreError, rows};
 
 const FIND_MESSAGES: &str = include_str!("../../../sql/queries/ledger/find_messages.sql");
@@ -22,16 +23,23 @@ const FIND_ALERTS: &str = include_str!("../../../sql/queries/ledger/find_alerts.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks the posts up on a new connection until the database answers.
-pub(super) async fn resolve(
+/// Looks for posts on a new connection until the database answers, and returns those that are there.
+///
+/// # Errors
+/// When none of them is there, or when that cannot be known.
+pub(super) async fn find(
     pool: &Pool,
     round_trip: Duration,
-    posts: &[Arc<WebhookPost>],
-) -> Result<Vec<PostOutcome>, WriteError> {
+    posts: &[Arc<Post>],
+) -> Result<Vec<CommittedPost>, WriteError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let error = match timeout(round_trip, look_up(pool, posts)).await {
-            Ok(Ok(found)) => return outcomes(posts, found),
+            Ok(Ok(found)) if found.is_empty() => {
+                let source = "the connection was lost before the commit".into();
+                return Err(WriteError::NotWritten(StoreError::Unavailable(source)));
+            }
+            Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => error,
             Err(elapsed) => StoreError::Unavailable(Box::new(elapsed)),
         };
@@ -42,30 +50,7 @@ pub(super) async fn resolve(
     }
 }
 
-fn outcomes(
-    posts: &[Arc<WebhookPost>],
-    mut found: Vec<CommittedPost>,
-) -> Result<Vec<PostOutcome>, WriteError> {
-    if found.is_empty() {
-        let source = StoreError::Unavailable("the connection was lost before the commit".into());
-        return Err(WriteError::NotWritten(source));
-    }
-    // One transaction wrote them, so those that are missing had no webhook any more.
-    let outcome = |post: &Arc<WebhookPost>| {
-        let at = found
-            .iter()
-            .position(|committed| committed.message.id == post.message_id);
-        at.map_or(PostOutcome::WebhookGone, |at| {
-            PostOutcome::Committed(Box::new(found.swap_remove(at)))
-        })
-    };
-    Ok(posts.iter().map(outcome).collect())
-}
-
-async fn look_up(
-    pool: &Pool,
-    posts: &[Arc<WebhookPost>],
-) -> Result<Vec<CommittedPost>, StoreError> {
+async fn look_up(pool: &Pool, posts: &[Arc<Post>]) -> Result<Vec<CommittedPost>, StoreError> {
     let connection = pool.get().await?;
     let lock = connection.prepare_cached(LOCK_CHANNELS).await?;
     let find_messages = connection.prepare_cached(FIND_MESSAGES).await?;
@@ -80,17 +65,18 @@ async fn look_up(
     connection.batch_execute("begin").await?;
     // The lost connection's backend may still be committing. It holds these locks until it
     // is done, so that after them the answer is final.
-    connection.query(&lock, &[&channel_ids]).await?;
+    let locked = connection.query(&lock, &[&channel_ids]).await?;
+    let versions: HashMap<ChannelId, MembersVersion> = locked
+        .iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("members_version")?)))
+        .collect::<Result<_, StoreError>>()?;
     let found = connection
         .query(&find_messages, &[&channel_ids, &ids])
         .await?;
     let messages: Vec<Message> = found.iter().map(rows::message).collect::<Result<_, _>>()?;
     let mentioned: Vec<UserId> = messages
         .iter()
-        .flat_map(|message| {
-            let MessageBody::Webhook { mentions, .. } = &message.body;
-            mentions.iter().copied()
-        })
+        .flat_map(|message| message.body.mentions().iter().copied())
         .collect();
     let alerts = connection
         .query(&find_alerts, &[&mentioned, &channel_ids, &ids])
@@ -112,9 +98,11 @@ async fn look_up(
             .into_iter()
             .partition(|alert| alert.notification.message_id == message.id);
         alerts = rest;
+        let members_version = versions.get(&message.channel_id).copied();
         CommittedPost {
             message,
             alerts: of_message,
+            members_version: members_version.unwrap_or_default(),
         }
     });
     Ok(committed.collect())

@@ -11,7 +11,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio_postgres::Row;
 
-use crate::domain::ids::{ChannelId, Epoch, UserId};
+use crate::domain::ids::{ChannelId, Epoch, MembersVersion, UserId};
 use crate::store::StoreError;
 
 /// Members of a channel up to which all of them are remembered. In a larger one the names in
@@ -26,15 +26,15 @@ const MAX_READ_AT_ONCE: usize = 32;
 
 /// Which state of a channel's members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MembersVersion {
+pub(super) struct MembersState {
     /// A restored database may count to the same number with other members.
     pub(super) epoch: Epoch,
-    pub(super) number: i64,
+    pub(super) version: MembersVersion,
 }
 
 enum Remembered {
     All {
-        version: MembersVersion,
+        state: MembersState,
         by_name: HashMap<Box<str>, UserId>,
     },
     /// More than [`MAX_REMEMBERED`].
@@ -109,19 +109,16 @@ impl<'a> Names<'a> {
     }
 
     /// Takes what is remembered of the channels, whose fences are held and whose members are at
-    /// `versions`. Returns the channels whose members are to be read.
-    pub(super) fn recall(
-        &mut self,
-        versions: &HashMap<ChannelId, MembersVersion>,
-    ) -> Vec<ChannelId> {
+    /// `states`. Returns the channels whose members are to be read.
+    pub(super) fn recall(&mut self, states: &HashMap<ChannelId, MembersState>) -> Vec<ChannelId> {
         // Nobody posts to a channel that is gone.
         self.wanted
-            .retain(|channel, _| versions.contains_key(channel));
+            .retain(|channel, _| states.contains_key(channel));
         let mut to_read = Vec::new();
         for channel in self.wanted.keys() {
             match self.cache.0.get(channel) {
                 Some(remembered) => match &*remembered {
-                    Remembered::All { version, .. } if versions.get(channel) == Some(version) => {
+                    Remembered::All { state, .. } if states.get(channel) == Some(state) => {
                         self.known.insert(*channel, Known::Remembered(remembered));
                     }
                     Remembered::All { .. } => to_read.push(*channel),
@@ -138,19 +135,19 @@ impl<'a> Names<'a> {
     pub(super) fn take_members(
         &mut self,
         channels: &[ChannelId],
-        versions: &HashMap<ChannelId, MembersVersion>,
+        states: &HashMap<ChannelId, MembersState>,
         members: &[Row],
     ) -> Result<(), StoreError> {
         let mut by_channel = by_channel(members)?;
         for channel in channels {
-            let Some(version) = versions.get(channel).copied() else {
+            let Some(state) = states.get(channel).copied() else {
                 continue;
             };
             let by_name = by_channel.remove(channel).unwrap_or_default();
             let remembered = if by_name.len() > MAX_REMEMBERED {
                 Arc::new(Remembered::TooMany)
             } else {
-                let all = Arc::new(Remembered::All { version, by_name });
+                let all = Arc::new(Remembered::All { state, by_name });
                 self.known
                     .insert(*channel, Known::Remembered(Arc::clone(&all)));
                 all

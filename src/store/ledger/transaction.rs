@@ -9,20 +9,27 @@ use deadpool_postgres::{Object, Pool};
 use fail::fail_point;
 use futures_util::future::{try_join, try_join3, try_join4};
 use tokio::time::timeout;
-use tokio_postgres::{Error, Statement};
+use tokio_postgres::{Error, Row, Statement};
 
-use super::batch::{Decided, Facts};
+use super::batch::{Decided, Facts, Wanted};
+use super::columns::Columns;
 use super::members::{MAX_REMEMBERED, MembersCache, Names};
 use crate::domain::ids::{ChannelId, Seq, WebhookId};
-use crate::domain::webhook::WebhookPost;
+use crate::domain::post::{Post, PostSource};
 use crate::store::{Parameter, PostOutcome, StoreError};
 
 pub(super) const LOCK_CHANNELS: &str =
     include_str!("../../../sql/queries/ledger/lock_channels.sql");
 const FIND_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/find_webhooks.sql");
+const FIND_AUTHORS: &str = include_str!("../../../sql/queries/ledger/find_authors.sql");
 const LIST_MEMBERS: &str = include_str!("../../../sql/queries/ledger/list_members.sql");
 const FIND_MENTIONED: &str = include_str!("../../../sql/queries/ledger/find_mentioned.sql");
-const INSERT_MESSAGES: &str = include_str!("../../../sql/queries/ledger/insert_messages.sql");
+const INSERT_WEBHOOK_MESSAGES: &str =
+    include_str!("../../../sql/queries/ledger/insert_webhook_messages.sql");
+const INSERT_USER_MESSAGES: &str =
+    include_str!("../../../sql/queries/ledger/insert_user_messages.sql");
+const INSERT_TRANSACTIONS: &str =
+    include_str!("../../../sql/queries/ledger/insert_transactions.sql");
 const INSERT_NOTIFICATIONS: &str =
     include_str!("../../../sql/queries/ledger/insert_notifications.sql");
 const ADVANCE_CHANNELS: &str = include_str!("../../../sql/queries/ledger/advance_channels.sql");
@@ -35,8 +42,9 @@ pub(super) enum Attempt {
     DataRefused(String),
     /// Nothing was written, for a reason outside the posts.
     Unwritten(StoreError),
-    /// The commit was sent, and the connection was lost before its answer.
-    InDoubt(StoreError),
+    /// The commit was sent, and the connection was lost before its answer. If it took place, these
+    /// are the outcomes.
+    InDoubt(StoreError, Vec<PostOutcome>),
 }
 
 /// A connection with a transaction open on it. Dropped before the transaction's end is known,
@@ -72,7 +80,7 @@ pub(super) async fn attempt(
     pool: &Pool,
     round_trip: Duration,
     members: &MembersCache,
-    posts: &[Arc<WebhookPost>],
+    posts: &[Arc<Post>],
 ) -> Attempt {
     let (open, decided) = match begin(pool, round_trip, members, posts).await {
         Ok(begun) => begun,
@@ -99,46 +107,50 @@ pub(super) async fn attempt(
             | StoreError::Gone
             | StoreError::Unexpected(_)
             | StoreError::Setup(_) => Attempt::Unwritten(error),
-            StoreError::Unavailable(_) => Attempt::InDoubt(error),
+            StoreError::Unavailable(_) => Attempt::InDoubt(error, decided.outcomes),
         },
-        Err(elapsed) => Attempt::InDoubt(StoreError::Unavailable(Box::new(elapsed))),
+        Err(elapsed) => {
+            let error = StoreError::Unavailable(Box::new(elapsed));
+            Attempt::InDoubt(error, decided.outcomes)
+        }
     }
 }
 
 /// Opens the transaction, takes the fences and reads what the posts depend on. The statements
 /// leave together; each sees what was committed before it began, so those after the lock see
 /// every change that the lock waited for.
-async fn begin(
+async fn begin<'a>(
     pool: &Pool,
     round_trip: Duration,
     members: &MembersCache,
-    posts: &[Arc<WebhookPost>],
-) -> Result<(OpenTransaction, Decided), StoreError> {
+    posts: &'a [Arc<Post>],
+) -> Result<(OpenTransaction, Decided<'a>), StoreError> {
     let connection = pool.get().await?;
     let prepare = |sql| connection.prepare_cached(sql);
-    let (lock, webhooks) = (prepare(LOCK_CHANNELS).await?, prepare(FIND_WEBHOOKS).await?);
+    let (lock, find_webhooks, find_authors) = (
+        prepare(LOCK_CHANNELS).await?,
+        prepare(FIND_WEBHOOKS).await?,
+        prepare(FIND_AUTHORS).await?,
+    );
     let channel_ids: Vec<ChannelId> = posts
         .iter()
         .map(|post| post.channel_id)
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let hooks: BTreeSet<(ChannelId, WebhookId)> = posts
-        .iter()
-        .map(|post| (post.channel_id, post.webhook_id))
-        .collect();
-    let (hook_channels, hook_ids): (Vec<ChannelId>, Vec<WebhookId>) = hooks.into_iter().unzip();
+    let wanted = Wanted::by(posts);
 
     let open = OpenTransaction::on(connection);
     let client = open.connection()?;
     let read = async {
-        let ((), channels, webhooks) = try_join3(
+        let ((), channels, webhooks, authors) = try_join4(
             client.batch_execute("begin"),
             client.query(&lock, &[&channel_ids]),
-            client.query(&webhooks, &[&hook_channels, &hook_ids]),
+            query_if(client, find_webhooks, wanted.webhook_parameters()),
+            query_if(client, find_authors, wanted.author_parameters()),
         )
         .await?;
-        let facts = Facts::read(&channels, &webhooks)?;
+        let facts = Facts::read(&channels, &webhooks, &authors, &wanted)?;
         let names = find_names(client, members, &facts, posts).await?;
         Ok::<_, StoreError>(facts.decide(posts, &names))
     };
@@ -154,23 +166,28 @@ async fn find_names<'a>(
     client: &Object,
     members: &'a MembersCache,
     facts: &Facts,
-    posts: &'a [Arc<WebhookPost>],
+    posts: &'a [Arc<Post>],
 ) -> Result<Names<'a>, StoreError> {
     let mut names = members.resolve(posts.iter().flat_map(|post| {
-        let candidates = post.candidates.iter();
+        let candidates = match &post.source {
+            PostSource::Webhook(webhook) => webhook.candidates.as_slice(),
+            // Nobody can tell whom an encrypted post names.
+            PostSource::User(_) => &[],
+        };
+        let candidates = candidates.iter();
         candidates.map(|name| (post.channel_id, name.as_str()))
     }));
     if names.is_empty() {
         return Ok(names);
     }
-    let versions = facts.members_versions();
-    let to_read = names.recall(&versions);
+    let states = facts.members_states();
+    let to_read = names.recall(&states);
     if !to_read.is_empty() {
         let list = client.prepare_cached(LIST_MEMBERS).await?;
         // One more than is remembered tells that there are too many.
         let at_most = i64::try_from(MAX_REMEMBERED + 1).unwrap_or(i64::MAX);
         let read = client.query(&list, &[&to_read, &at_most]).await?;
-        names.take_members(&to_read, &versions, &read)?;
+        names.take_members(&to_read, &states, &read)?;
     }
     let unknown = names.to_look_up();
     if !unknown.names.is_empty() {
@@ -184,11 +201,15 @@ async fn find_names<'a>(
 }
 
 /// Writes what was decided, and commits.
-async fn write(connection: &Object, decided: &Decided) -> Result<(), StoreError> {
+async fn write(connection: &Object, decided: &Decided<'_>) -> Result<(), StoreError> {
     let prepare = |sql| connection.prepare_cached(sql);
-    let (messages, notifications) = (decided.messages(), decided.notifications());
-    let insert_messages = prepare(INSERT_MESSAGES).await?;
-    let insert_notifications = prepare(INSERT_NOTIFICATIONS).await?;
+    let columns = Columns::of(decided);
+    let (webhook_messages, user_messages, transactions, notifications) = (
+        prepare(INSERT_WEBHOOK_MESSAGES).await?,
+        prepare(INSERT_USER_MESSAGES).await?,
+        prepare(INSERT_TRANSACTIONS).await?,
+        prepare(INSERT_NOTIFICATIONS).await?,
+    );
     let (advance, touch) = (
         prepare(ADVANCE_CHANNELS).await?,
         prepare(TOUCH_WEBHOOKS).await?,
@@ -196,47 +217,17 @@ async fn write(connection: &Object, decided: &Decided) -> Result<(), StoreError>
     let (heads_of, heads): (Vec<ChannelId>, Vec<Seq>) =
         decided.heads.iter().map(|(id, seq)| (*id, *seq)).unzip();
     let (used_in, used): (Vec<ChannelId>, Vec<WebhookId>) = decided.used.iter().copied().unzip();
+    let run = |statement, parameters| execute_if(connection, statement, parameters);
+    let messages = try_join3(
+        run(webhook_messages, columns.webhook_messages.parameters()),
+        run(user_messages, columns.user_messages.parameters()),
+        run(transactions, columns.user_messages.transactions()),
+    );
     let inserts = try_join4(
-        execute_if(
-            connection,
-            !messages.ids.is_empty(),
-            insert_messages,
-            vec![
-                &messages.channel_ids,
-                &messages.seqs,
-                &messages.ids,
-                &messages.webhook_ids,
-                &messages.author_names,
-                &messages.author_avatar_urls,
-                &messages.contents,
-                &messages.mentions,
-                &messages.created_at,
-            ],
-        ),
-        execute_if(
-            connection,
-            !notifications.ids.is_empty(),
-            insert_notifications,
-            vec![
-                &notifications.user_ids,
-                &notifications.ids,
-                &notifications.community_ids,
-                &notifications.channel_ids,
-                &notifications.message_ids,
-                &notifications.seqs,
-                &notifications.author_names,
-                &notifications.author_avatar_urls,
-                &notifications.previews,
-                &notifications.created_at,
-            ],
-        ),
-        execute_if(
-            connection,
-            !heads.is_empty(),
-            advance,
-            vec![&heads_of, &heads],
-        ),
-        execute_if(connection, !used.is_empty(), touch, vec![&used_in, &used]),
+        messages,
+        run(notifications, columns.notifications.parameters()),
+        run(advance, unless(heads.is_empty(), vec![&heads_of, &heads])),
+        run(touch, unless(used.is_empty(), vec![&used_in, &used])),
     );
     // Sent behind the inserts without waiting for them. After a failed insert PostgreSQL
     // takes a commit for a rollback, and the failure is what is reported.
@@ -246,16 +237,31 @@ async fn write(connection: &Object, decided: &Decided) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Runs a statement unless there is nothing for it to do.
+/// The parameters of a statement, unless there is nothing for it to do.
+fn unless(nothing: bool, parameters: Vec<Parameter<'_>>) -> Option<Vec<Parameter<'_>>> {
+    (!nothing).then_some(parameters)
+}
+
+/// Runs a query, if there is something to look for.
+async fn query_if(
+    connection: &Object,
+    statement: Statement,
+    parameters: Option<Vec<Parameter<'_>>>,
+) -> Result<Vec<Row>, Error> {
+    match parameters {
+        Some(parameters) => connection.query(&statement, &parameters).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Runs a statement, if there is something for it to do.
 async fn execute_if(
     connection: &Object,
-    needed: bool,
     statement: Statement,
-    parameters: Vec<Parameter<'_>>,
+    parameters: Option<Vec<Parameter<'_>>>,
 ) -> Result<u64, Error> {
-    if needed {
-        connection.execute(&statement, &parameters).await
-    } else {
-        Ok(0)
+    match parameters {
+        Some(parameters) => connection.execute(&statement, &parameters).await,
+        None => Ok(0),
     }
 }

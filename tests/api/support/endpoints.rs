@@ -159,6 +159,30 @@ impl ApiClient {
             .await
     }
 
+    pub(crate) async fn send_message(
+        &self,
+        channel_id: &str,
+        txn_id: &str,
+        body: &Value,
+    ) -> Answer {
+        self.put(format!("/api/channels/{channel_id}/messages/{txn_id}"))
+            .json(body)
+            .send()
+            .await
+    }
+
+    pub(crate) async fn edit_message(
+        &self,
+        channel_id: &str,
+        message_id: &str,
+        body: &Value,
+    ) -> Answer {
+        self.patch(format!("/api/channels/{channel_id}/messages/{message_id}"))
+            .json(body)
+            .send()
+            .await
+    }
+
     pub(crate) async fn delete_message(&self, channel_id: &str, message_id: &str) -> Answer {
         self.delete(format!("/api/channels/{channel_id}/messages/{message_id}"))
             .send()

@@ -157,6 +157,14 @@ pub(crate) async fn post(
     false
 }
 
+/// What a message says, or what it says it in.
+fn content_of(message: &Value) -> &str {
+    match message["kind"].as_str() {
+        Some("user") => super::writer::ciphertext_of(message),
+        _ => message["content"].as_str().expect("content"),
+    }
+}
+
 /// Reads the channels as `reader` and holds them against the records: every accepted post is there
 /// once, nothing refused is there, nothing is there that nobody posted, and each channel's
 /// seq has no gap. Gives each channel's message ids in order.
@@ -174,7 +182,7 @@ pub(crate) async fn audit(
             assert_eq!(seq_of(message), seq, "the seq of a channel has no gap");
             let previous = places.insert(id_of(message), seq);
             assert_eq!(previous, None, "a message is there once: {message}");
-            let content = message["content"].as_str().expect("content").to_owned();
+            let content = content_of(message).to_owned();
             let new = contents.insert(content);
             assert!(new, "a post that was made once is there once: {message}");
         }

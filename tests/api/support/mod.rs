@@ -28,6 +28,8 @@ pub(crate) mod push_scene;
 pub(crate) mod push_service;
 pub(crate) mod raw;
 pub(crate) mod raw_socket;
+pub(crate) mod senders;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod timeline;
+pub(crate) mod writer;

@@ -1,0 +1,308 @@
+//! Encrypted messages as the server sees them: JSON text that it checks once and never reads again.
+//!
+//! The form is that of the Matrix specification, `m.room.encrypted` with Megolm. The server cannot
+//! tell what an envelope says; it can tell that it is none.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, json_schema};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::ids::SessionId;
+
+/// The one algorithm by which messages of a channel are encrypted.
+const MEGOLM: &str = "m.megolm.v1.aes-sha2";
+
+/// How deep arrays and objects may lie in an envelope. Readers get it within other objects, and
+/// many parsers give up at some depth.
+const MAX_DEPTH: usize = 8;
+
+/// An encrypted message, exactly as its author's device sent it. Cloning it copies no bytes.
+#[derive(Clone)]
+pub struct Envelope(Arc<RawValue>);
+
+/// Why something is no envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvelopeRefused {
+    /// More bytes than [`Envelope::MAX_BYTES`].
+    TooLarge,
+    /// It is not an encrypted message of this device, and what tells so.
+    NotEncrypted(Vec<EnvelopeFault>),
+}
+
+/// One thing that is wrong with an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeFault {
+    /// The key; empty for the envelope as a whole.
+    pub key: &'static str,
+    /// What is wrong, for people.
+    pub detail: String,
+}
+
+impl Envelope {
+    /// The greatest size, in bytes of JSON text as it was sent.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// Checks what the device `device` sent: an object with `algorithm`, the non-empty texts
+    /// `ciphertext` and `session_id`, `device_id` (this device), and perhaps `sender_key`. Other
+    /// keys are for the readers.
+    ///
+    /// # Errors
+    /// Says why it is no envelope.
+    pub fn parse(raw: Box<RawValue>, device: SessionId) -> Result<Self, EnvelopeRefused> {
+        let text = raw.get();
+        if text.len() > Self::MAX_BYTES {
+            return Err(EnvelopeRefused::TooLarge);
+        }
+        let whole = |detail: String| {
+            let fault = EnvelopeFault { key: "", detail };
+            EnvelopeRefused::NotEncrypted(vec![fault])
+        };
+        if !text.starts_with('{') {
+            return Err(whole("must be an object, the encrypted message".to_owned()));
+        }
+        // The whole of it is read once, so that no reader ever gets what a parser stumbles over.
+        let entries: Entries = serde_json::from_str(text)
+            .map_err(|error| whole(format!("cannot be read: {error}")))?;
+        let faults = entries.faults(device);
+        if faults.is_empty() {
+            Ok(Self(raw.into()))
+        } else {
+            Err(EnvelopeRefused::NotEncrypted(faults))
+        }
+    }
+
+    /// Takes back what was stored.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn stored(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(|raw| Self(raw.into()))
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({} bytes)", self.as_str().len())
+    }
+}
+
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl JsonSchema for Envelope {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Envelope".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        json_schema!({
+            "type": "object",
+            "description": "An encrypted message (Matrix, m.room.encrypted with Megolm), as its \
+                author's device made it; at most 64 KiB. Further keys are passed on.",
+            "required": ["algorithm", "ciphertext", "session_id", "device_id"],
+            "properties": {
+                "algorithm": {"const": MEGOLM},
+                "ciphertext": {
+                    "type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9+/]+$",
+                    "description": "The Megolm message, in unpadded base64.",
+                },
+                "session_id": {
+                    "type": "string", "minLength": 1,
+                    "description": "The Megolm session that it was encrypted with.",
+                },
+                "device_id": {
+                    "type": "string", "format": "uuid",
+                    "description": "The author's device: the id of the session that sends it.",
+                },
+                "sender_key": {
+                    "type": "string", "minLength": 1,
+                    "description": "The author's Curve25519 identity key; deprecated by Matrix.",
+                },
+            },
+        })
+    }
+}
+
+/// The entries of an object, repeated keys included: of those, readers would see one or the other.
+struct Entries(Vec<(String, Value)>);
+
+impl Entries {
+    fn faults(&self, device: SessionId) -> Vec<EnvelopeFault> {
+        let mut faults = Vec::new();
+        let mut fault = |key, detail: &str| {
+            let detail = detail.to_owned();
+            faults.push(EnvelopeFault { key, detail });
+        };
+        for key in ["algorithm", "ciphertext", "session_id", "device_id"] {
+            match self.text(key) {
+                Ok(Some(text)) => {
+                    if let Some(detail) = refuse_text(key, text, device) {
+                        fault(key, &detail);
+                    }
+                }
+                Ok(None) => fault(key, "is required"),
+                Err(detail) => fault(key, detail),
+            }
+        }
+        if let Err(detail) = self.text("sender_key") {
+            fault("sender_key", detail);
+        }
+        let depth = self.0.iter().map(|(_, value)| depth(value)).max();
+        if depth.unwrap_or(0) >= MAX_DEPTH {
+            let detail = format!("must not be nested more than {MAX_DEPTH} deep");
+            fault("", &detail);
+        }
+        faults
+    }
+
+    /// The text under a key, which is not empty.
+    fn text(&self, key: &str) -> Result<Option<&str>, &'static str> {
+        let mut values = self.0.iter().filter(|(name, _)| name == key);
+        let Some((_, value)) = values.next() else {
+            return Ok(None);
+        };
+        match value {
+            _ if values.next().is_some() => Err("must be there once"),
+            Value::String(text) if !text.is_empty() => Ok(Some(text)),
+            _ => Err("must be a text that is not empty"),
+        }
+    }
+}
+
+/// Why a text cannot be that of an envelope.
+fn refuse_text(key: &str, text: &str, device: SessionId) -> Option<String> {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    match key {
+        "algorithm" if text != MEGOLM => Some(format!("must be {MEGOLM}")),
+        "ciphertext" if !text.bytes().all(is_base64) => {
+            Some("must be a Megolm message in unpadded base64".to_owned())
+        }
+        "device_id" if text != device.to_string() => {
+            Some("must be the id of the session that sends it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// How many arrays and objects lie in each other.
+fn depth(value: &Value) -> usize {
+    let inner = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(entries) => entries.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    1 + inner.unwrap_or(0)
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(text: &str, device: SessionId) -> Result<Envelope, EnvelopeRefused> {
+        Envelope::parse(RawValue::from_string(text.to_owned()).unwrap(), device)
+    }
+
+    fn valid(device: SessionId) -> Value {
+        json!({
+            "algorithm": MEGOLM, "ciphertext": "AwgAEnAC", "session_id": "s",
+            "device_id": device.to_string(),
+        })
+    }
+
+    #[test]
+    fn an_envelope_is_kept_to_the_byte() {
+        let device = SessionId::generate();
+        let text = format!(
+            "{{ \"x\" :1.50, \"algorithm\":\"{MEGOLM}\",\"ciphertext\":\"\\u0041wgA\",\n\
+             \"session_id\":\"s\",\"device_id\":\"{device}\",\"x\":[ ] }}"
+        );
+        let envelope = parse(&text, device).unwrap();
+        assert_eq!(envelope.as_str(), text);
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), text);
+        assert_eq!(Envelope::stored(text.clone()).unwrap().as_str(), text);
+        let shown = format!("{envelope:?}");
+        assert_eq!(shown, format!("Envelope({} bytes)", text.len()));
+    }
+
+    #[test]
+    fn an_envelope_has_at_most_64_kib() {
+        let device = SessionId::generate();
+        let of_size = |size: usize| {
+            let mut envelope = valid(device);
+            let rest = envelope.to_string().len() - "AwgAEnAC".len();
+            envelope["ciphertext"] = "A".repeat(size - rest).into();
+            let text = envelope.to_string();
+            assert_eq!(text.len(), size);
+            parse(&text, device)
+        };
+        assert!(of_size(Envelope::MAX_BYTES - 1).is_ok());
+        assert!(of_size(Envelope::MAX_BYTES).is_ok());
+        let refused = of_size(Envelope::MAX_BYTES + 1).unwrap_err();
+        assert_eq!(refused, EnvelopeRefused::TooLarge);
+    }
+
+    #[test]
+    fn an_envelope_is_nested_at_most_8_deep() {
+        let device = SessionId::generate();
+        let of_depth = |depth: usize| {
+            let mut envelope = valid(device);
+            let inner = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+            envelope["x"] = serde_json::from_str(&inner).unwrap();
+            parse(&envelope.to_string(), device)
+        };
+        assert!(of_depth(MAX_DEPTH - 1).is_ok() && of_depth(MAX_DEPTH).is_ok());
+        assert!(of_depth(MAX_DEPTH + 1).is_err());
+    }
+
+    #[test]
+    fn what_some_parsers_cannot_read_is_refused() {
+        let device = SessionId::generate();
+        for other in [r#""\ud800""#, "1e999", &"[".repeat(40_000)] {
+            let text = valid(device).to_string();
+            let text = text.trim_end_matches('}');
+            let closed = "]".repeat(other.matches('[').count());
+            let text = format!("{text},\"x\":{other}{closed}}}");
+            assert!(parse(&text, device).is_err());
+        }
+    }
+}
