@@ -1,0 +1,184 @@
+/** End-to-end encryption as people see it: whether it is there, what it needs of them. */
+
+import { asProblem, type Problem } from '../api/http';
+import type {
+  CryptoEngine,
+  EncryptionDevice,
+  EngineEvent,
+  EngineState,
+  IdentityChange,
+  RecoveryState,
+  VerificationEmoji,
+  VerificationProgress,
+} from '../encryption/types';
+import { Recent } from './recent';
+import { RemoteList } from './remote_list.svelte';
+import { unobserved } from './unobserved.svelte';
+
+/** How many users' devices are held. */
+const DEVICE_LISTS_HELD = 20;
+
+/** Whether encryption is there. */
+export type EncryptionStatus = 'off' | 'loading' | 'ready' | 'error';
+
+/** What encryption needs of the rest. */
+export interface EncryptionContext {
+  /** Loads the engine of who is signed in, and makes it ready. */
+  open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine>;
+}
+
+/** The devices of one user that encrypt. */
+export class EncryptionDeviceList extends RemoteList<EncryptionDevice> {}
+
+/** A verification under way. */
+export class Verification {
+  readonly withUserId: string;
+  readonly deviceId: string | null;
+  readonly stage: VerificationProgress['stage'];
+  readonly emoji: readonly VerificationEmoji[];
+  /** Why it was cancelled. */
+  readonly reason: string | null;
+  readonly #engine: CryptoEngine;
+  readonly #dismiss: () => void;
+
+  constructor(progress: VerificationProgress, engine: CryptoEngine, dismiss: () => void) {
+    this.withUserId = progress.withUserId;
+    this.deviceId = progress.deviceId;
+    this.stage = progress.stage;
+    this.emoji = progress.emoji;
+    this.reason = progress.reason;
+    this.#engine = engine;
+    this.#dismiss = dismiss;
+  }
+
+  /** Takes part in a verification that the other side asks for. */
+  accept = (): Promise<void> => this.#engine.acceptVerification();
+  /** The pictures are the same on both sides. */
+  confirm = (): Promise<void> => this.#engine.confirmVerification();
+  /** The pictures differ. */
+  reject = (): Promise<void> => this.#engine.cancelVerification(true);
+  /** Does not go on; when it is over already, it is shown no more. */
+  cancel = async (): Promise<void> => {
+    if (this.stage === 'done' || this.stage === 'cancelled') return this.#dismiss();
+    await this.#engine.cancelVerification(false);
+  };
+}
+
+/** End-to-end encryption. Off until somebody needs it. */
+export class Encryption {
+  status = $state<EncryptionStatus>('off');
+  error = $state.raw<Problem | null>(null);
+  verification = $state.raw<Verification | null>(null);
+
+  readonly #context: EncryptionContext;
+  readonly #devices = new Recent<EncryptionDeviceList>(DEVICE_LISTS_HELD);
+  #state = $state.raw<EngineState | null>(null);
+  #engine: CryptoEngine | null = null;
+  #opening: Promise<CryptoEngine> | null = null;
+
+  constructor(context: EncryptionContext) {
+    this.#context = context;
+  }
+
+  /** Whether this device can read what was written before it, and vouch for itself. */
+  get recovery(): { readonly state: RecoveryState } {
+    return { state: this.#state?.recovery ?? 'unknown' };
+  }
+
+  /** Users whose identity is another one than it was, until that is acknowledged. */
+  get identityChanges(): readonly IdentityChange[] {
+    return this.#state?.identityChanges ?? [];
+  }
+
+  /** Loads encryption if it is not there yet. Never rejects: what went wrong is in `error`. */
+  open = async (): Promise<void> => {
+    await this.engine().catch(() => {});
+  };
+
+  /** Tries again, after an error. */
+  retry = (): Promise<void> => this.open();
+
+  /** The engine, loaded if it is not there yet. */
+  engine(): Promise<CryptoEngine> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /**
+   * Makes the account's identity and its backup where they are missing, and a recovery key, which
+   * is answered once and cannot be asked for again. Without an identity, and to replace one whose
+   * secrets are lost, the password is needed.
+   */
+  async setUpRecovery(password = ''): Promise<string> {
+    const engine = await this.engine();
+    const { state } = this.recovery;
+    if (state === 'none' || state === 'locked') {
+      await engine.bootstrap(password, state === 'locked');
+    }
+    return engine.makeRecoveryKey();
+  }
+
+  /** Unlocks a new device: takes the secrets and the history that the recovery key opens. */
+  async unlock(recoveryKey: string): Promise<void> {
+    await (await this.engine()).unlock(recoveryKey);
+  }
+
+  /** The devices of a user that encrypt. */
+  devices = (userId: string): EncryptionDeviceList =>
+    this.#devices.get(userId, () => {
+      const read = async () => (await this.engine()).devices(userId);
+      const list = unobserved(() => new EncryptionDeviceList(read));
+      queueMicrotask(list.reload);
+      return list;
+    });
+
+  /** Asks a device, or all devices of a user, to compare pictures. */
+  async requestVerification(userId: string, deviceId: string | null = null): Promise<void> {
+    await (await this.engine()).requestVerification(userId, deviceId);
+  }
+
+  /** Goes on with an identity that is another one than it was. */
+  async acknowledgeIdentity(userId: string): Promise<void> {
+    await (await this.engine()).acknowledgeIdentity(userId);
+  }
+
+  async #open(): Promise<CryptoEngine> {
+    this.status = 'loading';
+    this.error = null;
+    try {
+      this.#engine = await this.#context.open((event) => this.#hear(event));
+      this.#show(await this.#engine.state());
+      this.status = 'ready';
+      return this.#engine;
+    } catch (error) {
+      this.error = asProblem(error);
+      this.status = 'error';
+      throw error;
+    }
+  }
+
+  #hear(event: EngineEvent): void {
+    switch (event.type) {
+      case 'state':
+        return this.#show(event.state);
+      case 'devices':
+        for (const userId of event.userIds) void this.#devices.peek(userId)?.reload();
+        return;
+      case 'keys':
+        return;
+    }
+  }
+
+  #show(state: EngineState): void {
+    this.#state = state;
+    const engine = this.#engine;
+    const progress = state.verification;
+    this.verification =
+      progress === null || engine === null
+        ? null
+        : new Verification(progress, engine, () => (this.verification = null));
+  }
+}
