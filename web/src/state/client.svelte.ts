@@ -8,6 +8,7 @@ import { Alerts } from './alerts.svelte';
 import { Channels } from './channels.svelte';
 import { Communities } from './communities.svelte';
 import { Connection } from './connection.svelte';
+import { Drafts } from './drafts.svelte';
 import { LastPlaces } from './last_places';
 import { Live } from './live';
 import { Notifications } from './notifications.svelte';
@@ -46,6 +47,7 @@ export class Client {
   readonly notifications: Notifications;
   readonly alerts: Alerts;
   readonly push: Push;
+  readonly drafts = new Drafts(() => this.session.user?.id ?? '');
   readonly people = new People();
   readonly preferences = new Preferences();
   readonly router = new Router();
@@ -155,7 +157,7 @@ export class Client {
     const { signal } = this.#leave;
     this.#tabs.onMessage = (message) => this.#heard(message);
     document.addEventListener('visibilitychange', () => this.#seenOrHidden(), { signal });
-    addEventListener('pagehide', () => void this.#readMarks.flush(true), { signal });
+    addEventListener('pagehide', () => this.#left(), { signal });
     addEventListener('online', () => this.#networkBack(), { signal });
     this.push.listen();
     return this.session.check();
@@ -209,6 +211,7 @@ export class Client {
   /** Stops everything. */
   close(): void {
     this.#leave.abort();
+    this.drafts.flush();
     this.#socket.stop();
     this.#readMarks.clear();
     this.#live.reset();
@@ -237,6 +240,7 @@ export class Client {
     this.communities.reset();
     this.notifications.reset();
     this.alerts.reset();
+    this.drafts.clear();
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();
@@ -334,6 +338,12 @@ export class Client {
       return;
     }
     this.#live.flush();
+    this.#left();
+  }
+
+  /** The page may be closed without another word. */
+  #left(): void {
+    this.drafts.flush();
     void this.#readMarks.flush(true);
   }
 

@@ -20,6 +20,8 @@ export class Ui {
   switcher = $state(false);
   shortcuts = $state(false);
   notifications = $state(false);
+  /** Whether encryption is being set up, or this device unlocked. */
+  encryption = $state(false);
   /** Whether the sidebar lies over the channel, on narrow screens. */
   sidebarDrawer = $state(false);
   membersShown = $state(true);
@@ -90,6 +92,15 @@ export class Ui {
     this.notifications = false;
   }
 
+  openEncryption(): void {
+    this.closeDialogs();
+    this.encryption = true;
+  }
+
+  closeEncryption(): void {
+    this.encryption = false;
+  }
+
   openSidebarDrawer(): void {
     this.sidebarDrawer = true;
   }
@@ -115,5 +126,6 @@ export class Ui {
     this.switcher = false;
     this.shortcuts = false;
     this.notifications = false;
+    this.encryption = false;
   }
 }
