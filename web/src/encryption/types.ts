@@ -31,14 +31,15 @@ export interface EncryptionRequest {
   plaintext: Plaintext;
   /** The members of the channel, as of the `members_version` that the message is sent with. */
   memberIds: string[];
-  /** Whether somebody left since this was last asked: what follows gets keys they never had. */
-  somebodyLeft: boolean;
+  /** Which state of the members that is: when somebody left, what follows gets new keys. */
+  membersVersion: number;
 }
 
 /** An encrypted message as the server has it. */
 export interface SealedMessage {
   id: string;
   channelId: string;
+  seq: number;
   authorId: string;
   deviceId: string;
   createdAt: string;
@@ -116,6 +117,29 @@ export interface IdentityChange {
   userId: string;
   /** When this device noticed. */
   at: string;
+}
+
+/** A message to this device. */
+export interface ToDeviceEvent {
+  /** Its place in this device's mailbox. */
+  id: number;
+  type: string;
+  sender: string;
+  content: unknown;
+}
+
+/** What the server tells a device. */
+export interface DeviceNews {
+  /** Messages to this device, in order. */
+  events?: ToDeviceEvent[];
+  /** Users whose devices are to be asked for again, by their full names. */
+  changed?: string[];
+  /** Users with whom no channel is shared any more. */
+  left?: string[];
+  /** How many one-time keys the server has, by their algorithm. */
+  oneTimeKeys?: Record<string, number>;
+  /** The algorithms whose fallback key nobody was given yet. */
+  unusedFallbackKeys?: string[];
 }
 
 /** What the engine shows of itself. */

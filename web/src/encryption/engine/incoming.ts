@@ -1,0 +1,65 @@
+/** What the server tells this device, taken into the library's store. */
+
+import {
+  DecryptionSettings,
+  DeviceLists,
+  type OlmMachine,
+  type ProcessedToDeviceEvent,
+  TrustRequirement,
+  UserId,
+} from './library';
+import type { DeviceNews } from '../types';
+
+/** What becomes of it. */
+export interface IncomingContext {
+  machine: OlmMachine;
+  /** What was told up to here is in the store: the server need not keep it any more. */
+  acknowledge(upTo: number): void;
+  /** These messages to this device were read. */
+  received(events: ProcessedToDeviceEvent[]): Promise<void>;
+  /** It may have given rise to requests. */
+  changed(): void;
+  failed(error: unknown): void;
+}
+
+/** Takes news in, in the order in which they came. */
+export class Incoming {
+  readonly #context: IncomingContext;
+  #taking: Promise<void> = Promise.resolve();
+  /** The place of the newest message that is in the store. */
+  #taken = 0;
+
+  constructor(context: IncomingContext) {
+    this.#context = context;
+  }
+
+  /** Takes news in, after those that came before. */
+  take(news: DeviceNews): Promise<void> {
+    this.#taking = this.#taking.then(() => this.#take(news)).catch(this.#context.failed);
+    return this.#taking;
+  }
+
+  async #take(news: DeviceNews): Promise<void> {
+    const { machine } = this.#context;
+    // The server sends again what it has no acknowledgement for.
+    const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
+    const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
+    const processed = await machine.receiveSyncChanges(
+      JSON.stringify(events),
+      new DeviceLists(
+        (news.changed ?? []).map((user) => new UserId(user)),
+        (news.left ?? []).map((user) => new UserId(user)),
+      ),
+      new Map(Object.entries(news.oneTimeKeys ?? {})),
+      news.unusedFallbackKeys === undefined ? undefined : new Set(news.unusedFallbackKeys),
+      // Keys are taken from devices that nobody vouches for yet: whether what they open is
+      // believed is asked for each message.
+      new DecryptionSettings(TrustRequirement.Untrusted),
+    );
+    const last = news.events?.at(-1)?.id ?? 0;
+    this.#taken = Math.max(this.#taken, last);
+    if (last > 0) this.#context.acknowledge(last);
+    await this.#context.received(processed);
+    this.#context.changed();
+  }
+}
