@@ -22,6 +22,8 @@ export class Ui {
   notifications = $state(false);
   /** Whether encryption is being set up, or this device unlocked. */
   encryption = $state(false);
+  /** Whether the user wants to hear no more, while this page is open, of what encryption lacks. */
+  encryptionPutOff = $state(false);
   /** Whether the sidebar lies over the channel, on narrow screens. */
   sidebarDrawer = $state(false);
   membersShown = $state(true);
@@ -99,6 +101,10 @@ export class Ui {
 
   closeEncryption(): void {
     this.encryption = false;
+  }
+
+  putOffEncryption(): void {
+    this.encryptionPutOff = true;
   }
 
   openSidebarDrawer(): void {
