@@ -199,7 +199,12 @@ export class Backup {
     const { ephemeral, mac, ciphertext } = sealed.session_data;
     const session = JSON.parse(decryptionKey.decryptV1(ephemeral, mac, ciphertext)) as object;
     await this.#machine.importBackedUpRoomKeys(
-      new Map([[new RoomId(room), new Map([[sessionId, { ...session, session_id: sessionId, room_id: room }]])]]),
+      new Map([
+        [
+          new RoomId(room),
+          new Map([[sessionId, { ...session, session_id: sessionId, room_id: room }]]),
+        ],
+      ]),
       () => undefined,
       version,
     );

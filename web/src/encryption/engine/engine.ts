@@ -6,7 +6,6 @@ import {
   type DeviceNews,
   type EncryptionDevice,
   type EncryptionRequest,
-  EngineError,
   type EngineEvent,
   type EngineState,
   type Envelope,
@@ -84,6 +83,7 @@ export class Engine implements CryptoEngine {
     this.#incoming = new Incoming({
       machine,
       acknowledge: (upTo) => context.acknowledge(upTo),
+      know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
@@ -97,7 +97,15 @@ export class Engine implements CryptoEngine {
       missing: (channelId, sessionId) => this.#backup.fetch(channelId, sessionId),
     });
     const identities = this.#identities;
-    this.#writing = new Writing({ machine, names, store, outgoing, tracking, identities, recovery });
+    this.#writing = new Writing({
+      machine,
+      names,
+      store,
+      outgoing,
+      tracking,
+      identities,
+      recovery,
+    });
   }
 
   /** Opens the engine of the device that is signed in, and publishes its keys if need be. */
@@ -180,7 +188,7 @@ export class Engine implements CryptoEngine {
     return devices.devices().map((device) => {
       const id = device.deviceId.toString();
       const here = own && id === this.#names.deviceId;
-      const verified = own ? device.isCrossSignedByOwner() : device.isCrossSigningTrusted();
+      const verified = own ? device.isCrossSignedByOwner() : device.isVerified();
       return { id, name: device.displayName ?? '', verified, own, here };
     });
   }
@@ -243,18 +251,21 @@ export class Engine implements CryptoEngine {
       queueMicrotask(() => void this.#identityUpdated(userId).catch(() => {}));
     });
     this.#machine.registerReceiveSecretCallback(async (name, value) => {
-      if (name === SECRETS.backup) setTimeout(() => void this.#backupKeyCame(value).catch(() => {}));
+      if (name === SECRETS.backup)
+        setTimeout(() => void this.#backupKeyCame(value).catch(() => {}));
     });
     await this.#tracking.renew();
-    await this.#tracking.know([this.#names.userId]);
+    await this.#identity.ask();
     await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();
   }
 
   async #identityUpdated(userId: string): Promise<void> {
     if (this.#closed) return;
-    if (userId === this.#names.userId) await this.#lookAgain();
-    else await this.#identities.updated(userId);
+    if (userId === this.#names.userId) {
+      await this.#identity.ask();
+      await this.#lookAgain();
+    } else await this.#identities.updated(userId);
   }
 
   /** Another device of the user has sent the key of the backup. */
@@ -282,8 +293,3 @@ export class Engine implements CryptoEngine {
 
 /** The library speaks of keys' ids and users; nothing of that belongs on a console. */
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** Whether an error is one that tells the user what to do. */
-export function isEngineError(error: unknown): error is EngineError {
-  return error instanceof EngineError;
-}

@@ -15,6 +15,8 @@ export interface IncomingContext {
   machine: OlmMachine;
   /** What was told up to here is in the store: the server need not keep it any more. */
   acknowledge(upTo: number): void;
+  /** Learns the devices of users, by their full names: what they ask is ignored otherwise. */
+  know(users: string[]): Promise<void>;
   /** These messages to this device were read. */
   received(events: ProcessedToDeviceEvent[]): Promise<void>;
   /** It may have given rise to requests. */
@@ -44,6 +46,8 @@ export class Incoming {
     // The server sends again what it has no acknowledgement for.
     const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
     const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
+    const asking = fresh.filter(({ type }) => type === 'm.key.verification.request');
+    if (asking.length > 0) await this.#context.know(asking.map(({ sender }) => sender));
     const processed = await machine.receiveSyncChanges(
       JSON.stringify(events),
       new DeviceLists(

@@ -23,6 +23,11 @@ export interface OwnIdentityContext {
 export class OwnIdentity {
   readonly #context: OwnIdentityContext;
   #hasRecoveryKey: boolean | null = null;
+  /**
+   * Whether the server has an identity of the user. The store may have one that never got there,
+   * because the password was wrong.
+   */
+  #published = false;
 
   constructor(context: OwnIdentityContext) {
     this.#context = context;
@@ -30,17 +35,29 @@ export class OwnIdentity {
 
   /** How this device stands to the identity, as far as the store knows. */
   async recovery(): Promise<RecoveryState> {
-    if ((await this.#identity()) === undefined) return 'none';
+    if (!this.#published || (await this.#identity()) === undefined) return 'none';
     if (!(await this.#isSigned())) return 'locked';
     this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server);
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
   }
 
+  /** Asks the server for the identity as it is now. */
+  async ask(): Promise<void> {
+    const { machine, names, server, tracking } = this.#context;
+    await tracking.know([names.userId]);
+    const user = names.user(names.userId);
+    const query = machine.queryKeysForUsers([new UserId(user)]);
+    const answer = await server.queryKeys(query.body);
+    const { master_keys } = JSON.parse(answer) as { master_keys?: Record<string, unknown> };
+    this.#published = master_keys?.[user] !== undefined;
+    await machine.markRequestAsSent(query.id, query.type, answer);
+  }
+
   /** Makes an identity and a backup where they are missing. */
   async bootstrap(password: string, replace: boolean): Promise<void> {
     const { machine, server, outgoing, tracking, backup } = this.#context;
-    await this.#query();
-    const exists = (await this.#identity()) !== undefined;
+    await this.ask();
+    const exists = this.#published;
     if (exists && !replace) {
       if (!(await this.#isSigned())) {
         throw new EngineError(
@@ -65,7 +82,7 @@ export class OwnIdentity {
     }
     if (exists) this.#hasRecoveryKey = null;
     await tracking.renew();
-    await this.#query();
+    await this.ask();
     await backup.begin(exists);
   }
 
@@ -97,7 +114,7 @@ export class OwnIdentity {
   async unlock(recoveryKey: string): Promise<void> {
     const { machine, server, outgoing, names, backup } = this.#context;
     const secrets = await openSecrets(server, recoveryKey);
-    await this.#query();
+    await this.ask();
     const { master, selfSigning, userSigning } = secrets;
     const status = await machine.importCrossSigningKeys(master, selfSigning, userSigning);
     if (!status.hasMaster || !status.hasSelfSigning || !status.hasUserSigning) {
@@ -113,20 +130,13 @@ export class OwnIdentity {
     if (device === undefined) throw new EngineError('engine', 'This device is not known yet.');
     await outgoing.send(await device.verify());
     this.#hasRecoveryKey = true;
-    await this.#query();
+    await this.ask();
     if (secrets.backup !== undefined) await backup.unlock(secrets.backup);
   }
 
   /** Reads again whether there is a recovery key: another device may have made one. */
   forget(): void {
     this.#hasRecoveryKey = null;
-  }
-
-  async #query(): Promise<void> {
-    const { machine, names, outgoing, tracking } = this.#context;
-    await tracking.know([names.userId]);
-    const query = machine.queryKeysForUsers([new UserId(names.user(names.userId))]);
-    await outgoing.send(query);
   }
 
   async #identity(): Promise<OwnUserIdentity | undefined> {

@@ -32,11 +32,16 @@ export class Reading {
 
   async decrypt(message: SealedMessage): Promise<Decryption> {
     try {
-      return await this.#check(message, await this.#open(message, TrustRequirement.CrossSigned), false);
+      return await this.#check(
+        message,
+        await this.#open(message, TrustRequirement.CrossSigned),
+        false,
+      );
     } catch (error) {
       if (!(error instanceof MegolmDecryptionError)) throw error;
       const { UnknownSenderDevice } = DecryptionErrorCode;
-      const imported = error.code === UnknownSenderDevice ? await this.#openImported(message) : null;
+      const imported =
+        error.code === UnknownSenderDevice ? await this.#openImported(message) : null;
       return imported ?? this.#unreadable(message, error);
     }
   }

@@ -89,9 +89,9 @@ export class Writing {
     const known = new Set(before.memberIds);
     const joined = memberIds.filter((id) => !known.has(id)).length;
     const stayed = memberIds.length - joined;
-    const onlyJoins =
-      stayed === known.size && membersVersion - before.membersVersion === joined;
-    if (!onlyJoins) await machine.invalidateGroupSession(new RoomId(names.room(plaintext.channel_id)));
+    const onlyJoins = stayed === known.size && membersVersion - before.membersVersion === joined;
+    if (!onlyJoins)
+      await machine.invalidateGroupSession(new RoomId(names.room(plaintext.channel_id)));
   }
 
   async #share(channelId: string, memberIds: readonly string[]): Promise<void> {
@@ -103,7 +103,11 @@ export class Writing {
     settings.historyVisibility = HistoryVisibility.Joined;
     // Only devices that their owners vouch for: one that the server makes up gets nothing.
     settings.sharingStrategy = CollectStrategy.identityBasedStrategy();
-    const requests = await machine.shareRoomKey(new RoomId(names.room(channelId)), users(), settings);
+    const requests = await machine.shareRoomKey(
+      new RoomId(names.room(channelId)),
+      users(),
+      settings,
+    );
     await Promise.all(requests.map((request) => outgoing.send(request)));
   }
 }

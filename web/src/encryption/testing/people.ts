@@ -39,11 +39,7 @@ export class Person {
     return Person.#open(this.server, this.userId, this.deviceId);
   }
 
-  static async #open(
-    server: ScriptedKeyServer,
-    userId: string,
-    deviceId: string,
-  ): Promise<Person> {
+  static async #open(server: ScriptedKeyServer, userId: string, deviceId: string): Promise<Person> {
     let person: Person | null = null;
     const engine = await Engine.open({
       exchange: server.exchange(deviceId),
@@ -88,9 +84,12 @@ export class Person {
   /** Hands over what is in the mailbox, with the state of the keys. */
   deliver(): Promise<void> {
     this.#delivering = this.#delivering.then(async () => {
-      const { mailbox, fallback } = this.server.device(this.deviceId);
+      const { mailbox, changed, fallback } = this.server.device(this.deviceId);
+      const news = [...changed];
+      changed.clear();
       await this.engine.receive({
         events: [...mailbox],
+        changed: news,
         oneTimeKeys: this.server.counts(this.deviceId),
         unusedFallbackKeys: fallback !== null && !fallback.used ? ['signed_curve25519'] : [],
       });

@@ -16,7 +16,9 @@ interface Device {
   oneTime: Map<string, Json>;
   fallback: { id: string; key: Json; used: boolean } | null;
   mailbox: ToDeviceEvent[];
-  /** Called when something is put into the mailbox. */
+  /** Users whose devices have changed since it was told, by their full names. */
+  changed: Set<string>;
+  /** Called when there is something to tell the device. */
   ring: () => void;
 }
 
@@ -69,6 +71,7 @@ export class ScriptedKeyServer {
       oneTime: new Map(),
       fallback: null,
       mailbox: [],
+      changed: new Set(),
       ring: () => {},
     });
     return id;
@@ -161,7 +164,10 @@ export class ScriptedKeyServer {
     switch (what) {
       case 'upload': {
         const keys = sent['device_keys'] as Json | undefined;
-        if (keys !== undefined) device.keys ??= keys;
+        if (keys !== undefined && device.keys === null) {
+          device.keys = keys;
+          this.#announce(device.userId);
+        }
         for (const [key, value] of Object.entries((sent['one_time_keys'] ?? {}) as Keys)) {
           device.oneTime.set(key, value);
         }
@@ -183,10 +189,12 @@ export class ScriptedKeyServer {
           const key = sent[usage] as Json | undefined;
           if (key !== undefined) user.crossSigning[usage] = key;
         }
+        this.#announce(device.userId);
         return {};
       }
       case 'signatures/upload':
         this.#sign(sent as Record<string, Keys>);
+        for (const user of Object.keys(sent)) this.#announce(idIn(user), device.userId);
         return { failures: {} };
       default:
         throw problem(404, 'not_found', what);
@@ -196,6 +204,19 @@ export class ScriptedKeyServer {
   /** How many one-time keys a device has left, as the server tells it. */
   counts(deviceId: string): Record<string, number> {
     return { signed_curve25519: this.device(deviceId).oneTime.size };
+  }
+
+  /** The devices of a user have changed: who shares a channel with them learns it. */
+  #announce(userId: string, ...further: string[]): void {
+    const told = new Set([userId, ...further]);
+    for (const { members } of this.channels.values()) {
+      if (members.has(userId)) for (const member of members) told.add(member);
+    }
+    for (const device of this.devices.values()) {
+      if (!told.has(device.userId)) continue;
+      device.changed.add(name(userId));
+      device.ring();
+    }
   }
 
   #query(asking: string, users: string[]): unknown {
