@@ -17,6 +17,11 @@ export function noteStore(name: string): void {
   save([...noted().filter((other) => other !== name), name]);
 }
 
+/** Whether this browser has keys of a device. */
+export function hasStore(name: string): boolean {
+  return noted().includes(name);
+}
+
 /** Removes the stores of devices that are none any more: all, or all but one. */
 export async function removeStores(except?: string): Promise<void> {
   const names = noted().filter((name) => name !== except);

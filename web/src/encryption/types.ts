@@ -8,7 +8,8 @@ export interface Envelope {
   algorithm: 'm.megolm.v1.aes-sha2';
   ciphertext: string;
   session_id: string;
-  device_id?: string;
+  /** The device that encrypted it. */
+  device_id: string;
   sender_key?: string;
 }
 
@@ -130,6 +131,10 @@ export interface ToDeviceEvent {
 
 /** What the server tells a device. */
 export interface DeviceNews {
+  /** A new connection: where the order of device list changes is. What was missed is asked for. */
+  position?: number;
+  /** More has changed than is listed. */
+  limited?: boolean;
   /** Messages to this device, in order. */
   events?: ToDeviceEvent[];
   /** Users whose devices are to be asked for again, by their full names. */

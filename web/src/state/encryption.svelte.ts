@@ -1,6 +1,6 @@
 /** End-to-end encryption as people see it: whether it is there, what it needs of them. */
 
-import { asProblem, type Problem } from '../api/http';
+import type { Problem } from '../api/problem';
 import type {
   CryptoEngine,
   EncryptionDevice,
@@ -11,12 +11,17 @@ import type {
   VerificationEmoji,
   VerificationProgress,
 } from '../encryption/types';
+import { encryptionProblem } from './encryption_problem';
 import { Recent } from './recent';
 import { RemoteList } from './remote_list.svelte';
 import { unobserved } from './unobserved.svelte';
 
 /** How many users' devices are held. */
 const DEVICE_LISTS_HELD = 20;
+/** How long the page has to itself before encryption is loaded that nobody waits for. */
+const IDLE_AFTER_MS = 1_500;
+/** How long a password is kept that was typed to sign in. */
+const PASSWORD_KEPT_MS = 120_000;
 
 /** Whether encryption is there. */
 export type EncryptionStatus = 'off' | 'loading' | 'ready' | 'error';
@@ -25,6 +30,10 @@ export type EncryptionStatus = 'off' | 'loading' | 'ready' | 'error';
 export interface EncryptionContext {
   /** Loads the engine of who is signed in, and makes it ready. */
   open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine>;
+  /** Keys came, of these sessions; null if it is not known of which. */
+  keysCame(sessionIds: readonly string[] | null): void;
+  /** The devices of these users have changed. */
+  devicesChanged(userIds: readonly string[]): void;
 }
 
 /** The devices of one user that encrypt. */
@@ -75,6 +84,12 @@ export class Encryption {
   #state = $state.raw<EngineState | null>(null);
   #engine: CryptoEngine | null = null;
   #opening: Promise<CryptoEngine> | null = null;
+  /** What was typed to sign in, for making an identity with it if there is none. */
+  #password: string | null = null;
+  #forgetting: ReturnType<typeof setTimeout> | undefined;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  /** Grows when somebody else signs in, so that an engine of before is not used. */
+  #generation = 0;
 
   constructor(context: EncryptionContext) {
     this.#context = context;
@@ -97,6 +112,42 @@ export class Encryption {
 
   /** Tries again, after an error. */
   retry = (): Promise<void> => this.open();
+
+  /** Loads encryption when the page has nothing better to do. */
+  openSoon(): void {
+    if (this.#opening !== null) return;
+    this.#idle ??= setTimeout(() => {
+      this.#idle = undefined;
+      void this.open();
+    }, IDLE_AFTER_MS);
+  }
+
+  /**
+   * Somebody has just signed in with this password. Others can write to them only once they have
+   * an identity, so it is made right away, with the password that is at hand.
+   */
+  passwordGiven(password: string): void {
+    this.#password = password;
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => (this.#password = null), PASSWORD_KEPT_MS);
+    this.openSoon();
+  }
+
+  /** Nobody is signed in any more, or somebody else. */
+  reset(): void {
+    this.#generation += 1;
+    clearTimeout(this.#idle);
+    clearTimeout(this.#forgetting);
+    this.#idle = undefined;
+    this.#password = null;
+    this.#opening = null;
+    this.#engine = null;
+    this.#state = null;
+    this.#devices.clear();
+    this.verification = null;
+    this.error = null;
+    this.status = 'off';
+  }
 
   /** The engine, loaded if it is not there yet. */
   engine(): Promise<CryptoEngine> {
@@ -146,17 +197,40 @@ export class Encryption {
   }
 
   async #open(): Promise<CryptoEngine> {
+    const generation = this.#generation;
     this.status = 'loading';
     this.error = null;
     try {
-      this.#engine = await this.#context.open((event) => this.#hear(event));
-      this.#show(await this.#engine.state());
+      const engine = await this.#context.open((event) => {
+        if (generation === this.#generation) this.#hear(event);
+      });
+      let state = await engine.state();
+      if (state.recovery === 'none') state = (await this.#makeIdentity(engine)) ?? state;
+      if (generation !== this.#generation) throw new Error('Somebody else has signed in.');
+      this.#engine = engine;
+      this.#show(state);
       this.status = 'ready';
-      return this.#engine;
+      this.#context.keysCame(null);
+      return engine;
     } catch (error) {
-      this.error = asProblem(error);
-      this.status = 'error';
+      if (generation === this.#generation) {
+        this.error = encryptionProblem(error);
+        this.status = 'error';
+      }
       throw error;
+    }
+  }
+
+  /** With the password at hand, if there is one; otherwise the user is asked for it later. */
+  async #makeIdentity(engine: CryptoEngine): Promise<EngineState | null> {
+    const password = this.#password;
+    this.#password = null;
+    if (password === null) return null;
+    try {
+      await engine.bootstrap(password, false);
+      return await engine.state();
+    } catch {
+      return null;
     }
   }
 
@@ -166,9 +240,9 @@ export class Encryption {
         return this.#show(event.state);
       case 'devices':
         for (const userId of event.userIds) void this.#devices.peek(userId)?.reload();
-        return;
+        return this.#context.devicesChanged(event.userIds);
       case 'keys':
-        return;
+        return this.#context.keysCame(event.sessionIds);
     }
   }
 

@@ -1,6 +1,6 @@
 /** What a message says, as far as it can be shown. */
 
-import type { Message } from '../api/types';
+import type { Message, UserMessage } from '../api/types';
 import type { Unreadable } from '../encryption/types';
 
 /** What to show of an encrypted message. */
@@ -26,12 +26,17 @@ export type MessageContent =
   /** It is of a kind that this version of the client does not know. */
   | { kind: 'unknown'; messageKind: string };
 
-/** The one way from a message to what is shown of it. */
-export function contentOf(message: Message): MessageContent {
+/** The one way from a message to what is shown of it; `read` says what encrypted ones hold. */
+export function contentOf(
+  message: Message,
+  read: (message: UserMessage) => UserContent,
+): MessageContent {
   if (message.deleted) return { kind: 'deleted' };
   switch (message.kind) {
     case 'webhook':
       return { kind: 'text', text: message.content ?? '' };
+    case 'user':
+      return { kind: 'user', ...read(message) };
     default:
       return { kind: 'unknown', messageKind: String((message as Message).kind) };
   }

@@ -27,6 +27,8 @@ export interface Remembered {
 interface Schema extends DBSchema {
   keys: { key: string; value: CryptoKey };
   shared: { key: string; value: Shared };
+  /** How far this device knows the order of changes of users' devices. */
+  places: { key: string; value: number };
   /** By channel, author and transaction. `order` grows, for forgetting the oldest. */
   remembered: { key: string; value: Remembered & { order: number }; indexes: { order: number } };
 }
@@ -53,6 +55,7 @@ export class DeviceStore {
       upgrade(fresh) {
         fresh.createObjectStore('keys');
         fresh.createObjectStore('shared');
+        fresh.createObjectStore('places');
         fresh.createObjectStore('remembered').createIndex('order', 'order');
       },
     });
@@ -85,6 +88,15 @@ export class DeviceStore {
 
   async noteShared(channelId: string, shared: Shared): Promise<void> {
     await this.#database.put('shared', shared, channelId);
+  }
+
+  /** Up to where this device knows all changes of users' devices. */
+  deviceListsPosition(): Promise<number | undefined> {
+    return this.#database.get('places', 'device_lists');
+  }
+
+  async noteDeviceListsPosition(position: number): Promise<void> {
+    await this.#database.put('places', position, 'device_lists');
   }
 
   /** The message that something was read in first; that is `message` when it is new. */

@@ -82,6 +82,8 @@ export class Engine implements CryptoEngine {
     });
     this.#incoming = new Incoming({
       machine,
+      server,
+      store,
       acknowledge: (upTo) => context.acknowledge(upTo),
       know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
       received: (events) => this.#verifications.received(events),
@@ -136,12 +138,6 @@ export class Engine implements CryptoEngine {
   /** What the server tells this device. */
   receive(news: DeviceNews): Promise<void> {
     return this.#incoming.take(news);
-  }
-
-  /** There was a time without a connection: news may have been missed. */
-  async reconnected(): Promise<void> {
-    await this.#tracking.renew();
-    this.#outgoing.flushSoon();
   }
 
   async state(): Promise<EngineState> {
@@ -254,7 +250,6 @@ export class Engine implements CryptoEngine {
       if (name === SECRETS.backup)
         setTimeout(() => void this.#backupKeyCame(value).catch(() => {}));
     });
-    await this.#tracking.renew();
     await this.#identity.ask();
     await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();

@@ -9,10 +9,14 @@ import {
   UserId,
 } from './library';
 import type { DeviceNews } from '../types';
+import type { DeviceStore } from './device_store';
+import type { KeyServer } from './key_server';
 
 /** What becomes of it. */
 export interface IncomingContext {
   machine: OlmMachine;
+  server: KeyServer;
+  store: DeviceStore;
   /** What was told up to here is in the store: the server need not keep it any more. */
   acknowledge(upTo: number): void;
   /** Learns the devices of users, by their full names: what they ask is ignored otherwise. */
@@ -43,6 +47,7 @@ export class Incoming {
 
   async #take(news: DeviceNews): Promise<void> {
     const { machine } = this.#context;
+    const missed = news.position !== undefined || news.limited ? await this.#missed() : [];
     // The server sends again what it has no acknowledgement for.
     const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
     const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
@@ -51,7 +56,7 @@ export class Incoming {
     const processed = await machine.receiveSyncChanges(
       JSON.stringify(events),
       new DeviceLists(
-        (news.changed ?? []).map((user) => new UserId(user)),
+        [...(news.changed ?? []), ...missed].map((user) => new UserId(user)),
         (news.left ?? []).map((user) => new UserId(user)),
       ),
       new Map(Object.entries(news.oneTimeKeys ?? {})),
@@ -60,10 +65,26 @@ export class Incoming {
       // believed is asked for each message.
       new DecryptionSettings(TrustRequirement.Untrusted),
     );
+    if (news.position !== undefined) {
+      await this.#context.store.noteDeviceListsPosition(news.position);
+    }
     const last = news.events?.at(-1)?.id ?? 0;
     this.#taken = Math.max(this.#taken, last);
     if (last > 0) this.#context.acknowledge(last);
     await this.#context.received(processed);
     this.#context.changed();
+  }
+
+  /** Users whose devices changed while nobody told this device. */
+  async #missed(): Promise<string[]> {
+    const { machine, server, store } = this.#context;
+    const since = await store.deviceListsPosition();
+    try {
+      if (since !== undefined) return await server.changes(since);
+    } catch {
+      // It is not known who they are: then it may be anybody.
+    }
+    await machine.markAllTrackedUsersAsDirty();
+    return [];
   }
 }

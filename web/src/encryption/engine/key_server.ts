@@ -48,6 +48,12 @@ export class KeyServer {
     return this.#exchange('POST', '/api/e2ee/keys/query', body);
   }
 
+  /** Users whose keys changed since a place in the order of changes. */
+  async changes(since: number): Promise<string[]> {
+    const text = await this.#exchange('GET', `/api/e2ee/keys/changes?from=${since}`);
+    return (JSON.parse(text) as { changed: string[] }).changed;
+  }
+
   claimKeys(body: string): Promise<string> {
     return this.#exchange('POST', '/api/e2ee/keys/claim', body);
   }
@@ -59,7 +65,7 @@ export class KeyServer {
   /** Makes the user's identity, or replaces it. */
   uploadSigningKeys(body: string, password: string): Promise<string> {
     const keys = JSON.parse(body) as Record<string, unknown>;
-    const whole = JSON.stringify({ ...keys, password });
+    const whole = JSON.stringify({ ...keys, auth: { type: 'm.login.password', password } });
     return this.#exchange('POST', '/api/e2ee/keys/device_signing/upload', whole);
   }
 

@@ -3,16 +3,15 @@
 import { Problem } from '../../api/problem';
 import { pauseBefore } from '../../protocol/backoff';
 import type { KeyServer } from './key_server';
-import {
+import type {
   KeysBackupRequest,
   KeysClaimRequest,
   KeysQueryRequest,
   KeysUploadRequest,
-  type OlmMachine,
-  RequestType,
   SignatureUploadRequest,
   ToDeviceRequest,
 } from './library';
+import { type OlmMachine, RequestType } from './library';
 
 /** A request that the library has made. */
 export type LibraryRequest =

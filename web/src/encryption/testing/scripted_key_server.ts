@@ -147,7 +147,9 @@ export class ScriptedKeyServer {
       case 'whoami':
         return { user_id: name(device.userId), device_id: id };
       case 'keys':
-        return this.#keys(id, parts.slice(1).join('/'), sent);
+        return what === 'changes'
+          ? { changed: [...this.users.keys()].map(name), left: [] }
+          : this.#keys(id, parts.slice(1).join('/'), sent);
       case 'to_device':
         return this.#toDevice(id, what ?? '', parts[2] ?? '', sent);
       case 'account_data':
@@ -182,7 +184,8 @@ export class ScriptedKeyServer {
         return this.#claim(sent['one_time_keys'] as Record<string, Record<string, string>>);
       case 'device_signing/upload': {
         const user = this.#user(device.userId);
-        if (sent['password'] !== user.password) {
+        const auth = sent['auth'] as Json | undefined;
+        if (auth?.['password'] !== user.password) {
           throw problem(403, 'wrong_password', 'The password is wrong.');
         }
         for (const usage of ['master_key', 'self_signing_key', 'user_signing_key']) {

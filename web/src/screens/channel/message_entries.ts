@@ -27,7 +27,7 @@ export function messageEntries(
     { label: 'Copy link', icon: Link, onselect: () => void copy(link) },
   ];
   const own = isBy(message, client.session.user?.id);
-  const written = bodyOf(message);
+  const written = bodyOf(content);
   const text = content.kind === 'text' ? content.text : written;
   if (text !== undefined) {
     entries.push({ label: 'Copy text', icon: Copy, onselect: () => void copy(text) });

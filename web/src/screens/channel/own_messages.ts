@@ -1,9 +1,8 @@
 import type { Message } from '../../api/types';
-import { contentOf } from '../../state/message_content';
+import type { MessageContent } from '../../state/message_content';
 
 /** What a member wrote in a message, when it can be read here. */
-export function bodyOf(message: Message): string | undefined {
-  const content = contentOf(message);
+export function bodyOf(content: MessageContent): string | undefined {
   return content.kind === 'user' && content.state === 'clear' ? content.body : undefined;
 }
 
@@ -16,9 +15,10 @@ export function isBy(message: Message, userId: string | undefined): boolean {
 export function lastOwnMessage(
   messages: readonly Message[],
   userId: string | undefined,
+  contentOf: (message: Message) => MessageContent,
 ): { message: Message; body: string } | undefined {
   for (const message of messages.toReversed()) {
-    const body = isBy(message, userId) ? bodyOf(message) : undefined;
+    const body = isBy(message, userId) ? bodyOf(contentOf(message)) : undefined;
     if (body !== undefined) return { message, body };
   }
   return undefined;
