@@ -13,6 +13,7 @@ import { ScriptedSockets } from '../../state/testing/scripted_socket';
 import { SharedBrowser, ScriptedPage } from '../../state/testing/shared_browser';
 import { Tabs } from '../../state/tabs';
 import Screen from './Screen.svelte';
+import { ScriptedEngine } from './scripted_engine';
 
 /** What a call is answered with: a body, nothing (204), or a problem. */
 export type Answer = unknown;
@@ -35,6 +36,7 @@ export interface OpenScreen {
   client: Client;
   server: ScriptedServer;
   sockets: ScriptedSockets;
+  engine: ScriptedEngine;
   user: ReturnType<typeof userEvent.setup>;
 }
 
@@ -46,10 +48,11 @@ export async function openScreen(
 ): Promise<OpenScreen> {
   const server = new ScriptedServer();
   const sockets = new ScriptedSockets();
+  const engine = new ScriptedEngine();
   prepare(server);
   const tabs = new Tabs(new SharedBrowser().meet(new ScriptedPage(true)));
   const fetch = answering(answers, server.fetch);
-  const client = new Client({ fetch, openSocket: sockets.open, tabs });
+  const client = new Client({ fetch, openSocket: sockets.open, openEngine: engine.open, tabs });
   onTestFinished(() => client.close());
   await client.start();
   await vi.waitFor(() => {
@@ -57,7 +60,7 @@ export async function openScreen(
     if (client.channels.all().length < server.channels.length) throw new Error('no channels yet');
   });
   render(Screen, { client, screen });
-  return { client, server, sockets, user: userEvent.setup() };
+  return { client, server, sockets, engine, user: userEvent.setup() };
 }
 
 function answering(answers: Answers, otherwise: typeof fetch): typeof fetch {
