@@ -1,7 +1,5 @@
 /** Which devices this browser keeps keys of, and how they are removed. */
 
-import { deleteDB } from 'idb';
-
 /** What the library appends to the name of a store. */
 const DATABASES = ['', '::matrix-sdk-crypto', '::matrix-sdk-crypto-meta'];
 /** Where the names of the stores are noted: not every browser can list its databases. */
@@ -26,9 +24,18 @@ export function hasStore(name: string): boolean {
 export async function removeStores(except?: string): Promise<void> {
   const names = noted().filter((name) => name !== except);
   for (const name of names) {
-    await Promise.all(DATABASES.map((suffix) => deleteDB(name + suffix)));
+    await Promise.all(DATABASES.map((suffix) => remove(name + suffix)));
     save(noted().filter((other) => other !== name));
   }
+}
+
+/** Removes a database, once nobody has it open. */
+function remove(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error ?? new Error(`${name} cannot be removed`));
+  });
 }
 
 function noted(): string[] {

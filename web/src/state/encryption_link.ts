@@ -1,6 +1,5 @@
 /** Between the connection of this tab and the engine of encryption that all tabs share. */
 
-import { shareEngine } from '../encryption/open_engine';
 import type { SharedEngine } from '../encryption/shared_engine';
 import { hasStore, removeStores, storeName } from '../encryption/stored_devices';
 import type { CryptoEngine, DeviceNews, EngineEvent } from '../encryption/types';
@@ -101,6 +100,7 @@ export class EncryptionLink {
   async #share(): Promise<SharedEngine> {
     const { userId, deviceId } = this.#device ?? (await this.#askWhoIAm());
     const { exchange, reconnect, send } = this.#context;
+    const { shareEngine } = await import('../encryption/open_engine');
     const shared = shareEngine({
       userId,
       deviceId,
