@@ -98,6 +98,7 @@ export class SharedEngine {
   /** Lets the engine go. */
   close(): void {
     this.#leave.abort();
+    this.#closeHeld();
     this.#letGo();
     const closed = new EngineError('engine', 'Encryption was closed: somebody signed out.');
     for (const id of [...this.#calls.keys()]) this.#finish(id)?.reject(closed);
@@ -127,8 +128,7 @@ export class SharedEngine {
           this.#letGo = letGo;
           if (signal.aborted) letGo();
         });
-        this.#held?.close();
-        this.#held = null;
+        this.#closeHeld();
       });
       held.catch(reject);
     });
@@ -173,6 +173,11 @@ export class SharedEngine {
     }
     // Another tab may have had it before, with other things to show.
     this.#context.onEvent({ type: 'state', state: await held.state() });
+  }
+
+  #closeHeld(): void {
+    this.#held?.close();
+    this.#held = null;
   }
 
   #call(name: CallName, args: unknown[]): Promise<unknown> {
