@@ -28,7 +28,10 @@ export class Refusal {
   ) {}
 }
 
-/** By "METHOD /path", what a test's server answers besides what every server does. */
+/**
+ * By "METHOD /path", what a test's server answers besides what every server does. A `*` at the end
+ * of the path stands for whatever the client puts there.
+ */
 export type Answers = Record<string, (body: Record<string, unknown>) => Answer>;
 
 /** A screen on the page, with everything around it that a test looks at. */
@@ -66,7 +69,8 @@ export async function openScreen(
 function answering(answers: Answers, otherwise: typeof fetch): typeof fetch {
   return async (input, init) => {
     const { pathname } = new URL(String(input), 'http://localhost');
-    const answer = answers[`${init?.method ?? 'GET'} ${pathname}`];
+    const call = `${init?.method ?? 'GET'} ${pathname}`;
+    const answer = answers[call] ?? answers[call.replace(/[^/]+$/, '*')];
     if (!answer) return otherwise(input, init);
     const body = init?.body ? (JSON.parse(String(init.body)) as Record<string, unknown>) : {};
     return response(await answer(body));
