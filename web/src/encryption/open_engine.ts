@@ -25,7 +25,9 @@ export function shareEngine(context: OpeningContext): SharedEngine {
     name,
     meeting: { locks: navigator.locks, channel: new BroadcastChannel(name) },
     load: async ({ tell, acknowledge }) => {
-      const [{ Engine }] = await Promise.all([import('./engine/engine'), removeStores(name)]);
+      const { Engine } = await import('./engine/engine');
+      // Of devices that are none any more. A tab that has not noticed yet may keep one for a while.
+      void removeStores(name).catch(() => {});
       return Engine.open({ exchange: context.exchange, tell, acknowledge });
     },
     onEvent: (event) => context.onEvent(event),

@@ -20,6 +20,8 @@ import { unobserved } from './unobserved.svelte';
 const DEVICE_LISTS_HELD = 20;
 /** How long the page has to itself before encryption is loaded that nobody waits for. */
 const IDLE_AFTER_MS = 1_500;
+/** The same when somebody has just signed in: others can write to them only after it. */
+const SIGNED_IN_AFTER_MS = 200;
 /** How long a password is kept that was typed to sign in. */
 const PASSWORD_KEPT_MS = 120_000;
 
@@ -68,7 +70,7 @@ export class Verification {
   reject = (): Promise<void> => this.#engine.cancelVerification(true);
   /** Does not go on; when it is over already, it is shown no more. */
   cancel = async (): Promise<void> => {
-    if (this.stage === 'done' || this.stage === 'cancelled') return this.#dismiss();
+    if (this.stage === 'done' || this.stage === 'cancelled') this.#dismiss();
     await this.#engine.cancelVerification(false);
   };
 }
@@ -114,12 +116,12 @@ export class Encryption {
   retry = (): Promise<void> => this.open();
 
   /** Loads encryption when the page has nothing better to do. */
-  openSoon(): void {
+  openSoon(after = IDLE_AFTER_MS): void {
     if (this.#opening !== null) return;
     this.#idle ??= setTimeout(() => {
       this.#idle = undefined;
       void this.open();
-    }, IDLE_AFTER_MS);
+    }, after);
   }
 
   /**
@@ -130,7 +132,7 @@ export class Encryption {
     this.#password = password;
     clearTimeout(this.#forgetting);
     this.#forgetting = setTimeout(() => (this.#password = null), PASSWORD_KEPT_MS);
-    this.openSoon();
+    this.openSoon(SIGNED_IN_AFTER_MS);
   }
 
   /** Nobody is signed in any more, or somebody else. */

@@ -11,6 +11,11 @@ const MOST_HELD = 6_000;
 /** How many messages are decrypted in one call, so that the first appear before the last. */
 const TOGETHER = 20;
 
+/** What waits for its key is tried again after this time: somebody may have backed it up. */
+const LOOK_AGAIN_MS = 60_000;
+/** How often that is done, before only news of keys count. */
+const MOST_LOOKS = 30;
+
 /** What reading needs of the rest. */
 export interface ReadingsContext {
   /** The engine, loaded if need be. */
@@ -40,6 +45,8 @@ export class Readings {
   readonly #fresh = new Map<string, UserMessage>();
   #working = false;
   #generation = 0;
+  #looks = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: ReadingsContext) {
     this.#context = context;
@@ -90,6 +97,9 @@ export class Readings {
     this.#read.clear();
     this.#queue.clear();
     this.#fresh.clear();
+    this.#looks = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #again(which: (content: UserContent, sealed: SealedMessage) => boolean): void {
@@ -148,10 +158,21 @@ export class Readings {
     const clear = decryption.state === 'clear';
     const content = clear ? this.#clear(decryption.plaintext, decryption.imported) : decryption;
     this.#keep(sealed.id, { editedAt: sealed.editedAt, content, sealed: clear ? null : sealed });
+    if (clear) this.#looks = 0;
+    else if (content.state === 'waiting') this.#lookAgainLater();
     if (content.state !== 'clear') return;
     const fresh = this.#fresh.get(sealed.id);
     this.#fresh.delete(sealed.id);
     if (fresh !== undefined && content.mentionsMe) this.#context.mentioned(fresh, content.body);
+  }
+
+  #lookAgainLater(): void {
+    if (this.#looks >= MOST_LOOKS) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#looks += 1;
+      this.#again(({ state }) => state === 'waiting');
+    }, LOOK_AGAIN_MS);
   }
 
   #clear({ body, mentions }: Plaintext, imported: boolean): UserContent {

@@ -10,6 +10,11 @@ import { Problem } from '../../api/problem';
 export type Exchange = (method: Method, path: string, body?: string) => Promise<string>;
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
+/** How often a call is made in all while the server is busy. */
+const MOST_ATTEMPTS = 3;
+/** A server that wants a longer pause than this is not waited for. */
+const LONGEST_WAIT_SECONDS = 10;
+
 /** What the server calls this device. */
 export interface WhoAmI {
   user_id: string;
@@ -30,10 +35,10 @@ export interface SealedRoomKey {
 
 /** The calls that encryption makes. */
 export class KeyServer {
-  readonly #exchange: Exchange;
+  readonly #call: Exchange;
 
   constructor(exchange: Exchange) {
-    this.#exchange = exchange;
+    this.#call = exchange;
   }
 
   async whoAmI(): Promise<WhoAmI> {
@@ -117,6 +122,20 @@ export class KeyServer {
 
   async deleteAccountData(type: string): Promise<void> {
     await absent(this.#exchange('DELETE', accountDataPath(type)));
+  }
+
+  /** A call, made again when the server is busy. All of them may be made twice. */
+  async #exchange(method: Method, path: string, body?: string): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#call(method, path, body);
+      } catch (error) {
+        const busy = error instanceof Problem && (error.status === 429 || error.status === 503);
+        const wait = busy ? (error.retryAfter ?? 1) : Infinity;
+        if (wait > LONGEST_WAIT_SECONDS || attempt >= MOST_ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, (wait + Math.random()) * 1000));
+      }
+    }
   }
 }
 

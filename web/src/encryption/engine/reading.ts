@@ -92,6 +92,13 @@ export class Reading {
     return { state: 'clear', plaintext, imported };
   }
 
+  #whyWaiting({ createdAt }: SealedMessage): string {
+    const before = Date.parse(createdAt) < this.#context.machine.deviceCreationTimeMs;
+    return before
+      ? 'It was written before this device was there, and the key is not in your backup, or not yet.'
+      : 'Waiting for the key.';
+  }
+
   #unreadable(message: SealedMessage, error: MegolmDecryptionError): Decryption {
     switch (error.code) {
       case DecryptionErrorCode.MissingRoomKey:
@@ -99,7 +106,7 @@ export class Reading {
         this.#context.missing(message.channelId, message.envelope.session_id);
         const recovery = this.#context.recovery();
         if (recovery === 'locked' || recovery === 'none') return { state: 'locked' };
-        return { state: 'waiting', reason: withheld(error) ?? 'Waiting for the key.' };
+        return { state: 'waiting', reason: withheld(error) ?? this.#whyWaiting(message) };
       }
       case DecryptionErrorCode.UnknownSenderDevice:
         return refused('It comes from a device that its author does not have, or has no more.');
