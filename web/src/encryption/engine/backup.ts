@@ -1,6 +1,6 @@
 /** The backup of the keys, by which a new device reads what was written before it. */
 
-import { Problem } from '../../api/problem';
+import { asProblem } from '../../api/problem';
 import { pauseBefore } from '../../protocol/backoff';
 import { EngineError } from '../types';
 import type { Identifiers } from './identifiers';
@@ -60,10 +60,12 @@ export class Backup {
     }
   }
 
-  /** Begins a backup unless there is one that this device can write and read. */
+  /** Begins a backup where there is none; `replace` begins anew in any case. */
   async begin(replace: boolean): Promise<void> {
     if (this.#version !== null && !replace) return;
     const old = await this.#server.backup();
+    // One whose key this device lacks holds history that is not to be lost.
+    if (old !== null && !replace) return;
     const key = BackupDecryptionKey.createRandomKey();
     const { publicKeyBase64 } = key.megolmV1PublicKey;
     const authData = { public_key: publicKeyBase64 };
@@ -73,7 +75,7 @@ export class Backup {
       signatures: JSON.parse(signatures.asJSON()) as object,
     });
     await this.#use(key, publicKeyBase64, version);
-    // Nobody has the key of the one before: otherwise it would have been gone on with.
+    // It belonged to the identity before, and its key is lost with that.
     if (old !== null) await this.#server.deleteBackup(old.version);
   }
 
@@ -152,8 +154,10 @@ export class Backup {
 
   async #uploadFailed(error: unknown): Promise<void> {
     this.#uploading = null;
-    const gone = error instanceof Problem && [403, 404, 409].includes(error.status);
-    if (gone) {
+    const { status } = asProblem(error);
+    // It is full, or does not want what it is given: asking again changes nothing.
+    if (status === 409 || status === 413 || status === 422) return;
+    if (status === 403 || status === 404) {
       // Another device has begun a new backup; its key comes with the next unlocking.
       this.#version = null;
       await this.#machine.disableBackup();

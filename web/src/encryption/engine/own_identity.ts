@@ -83,14 +83,14 @@ export class OwnIdentity {
     if (exists) this.#hasRecoveryKey = null;
     await tracking.renew();
     await this.ask();
-    await backup.begin(exists);
+    await backup.begin(true);
   }
 
   /** Makes a new recovery key and seals the secrets with it. */
   async makeRecoveryKey(): Promise<string> {
     const { machine, server, backup } = this.#context;
     const keys = await machine.exportCrossSigningKeys();
-    if (!backup.ready) await backup.begin(false);
+    await backup.begin(false);
     const backupKey = await backup.key();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
     if (!masterKey || !selfSigning || !userSigningKey || !backupKey) {
