@@ -61,7 +61,12 @@ export default defineConfig(
         {
           patterns: [
             {
-              group: ['@matrix-org/*', 'matrix-js-sdk', 'matrix-js-sdk/*', '**/encryption/engine/*'],
+              group: [
+                '@matrix-org/*',
+                'matrix-js-sdk',
+                'matrix-js-sdk/*',
+                '**/encryption/engine/*',
+              ],
               message: 'Encryption is used through the CryptoEngine of src/encryption/types.ts.',
             },
           ],
