@@ -3,48 +3,33 @@
 import { asProblem } from '../../api/problem';
 import { pauseBefore } from '../../protocol/backoff';
 import { EngineError } from '../types';
-import type { Identifiers } from './identifiers';
 import type { BackupVersion, KeyServer } from './key_server';
-import { BackupDecryptionKey, type OlmMachine, RoomId } from './library';
+import { BackupDecryptionKey, type OlmMachine } from './library';
 import type { OutgoingRequests } from './outgoing';
 
 const ALGORITHM = 'm.megolm_backup.v1.curve25519-aes-sha2';
-/** How many keys are fetched at the same time. */
-const FETCHED_TOGETHER = 4;
-/** How many keys wait to be fetched. More are asked for again when they are looked at. */
-const MOST_WAITING = 500;
-/** A key that was not there is looked for again after this time: its writer may back it up yet. */
-const LOOK_AGAIN_MS = 60_000;
-/** How many keys are remembered as not there. */
-const MOST_ABSENT = 5_000;
-
-/** Keeps the keys of this device in the backup, and fetches from it what is missing here. */
+/** Keeps the keys of this device in the backup. */
 export class Backup {
   readonly #machine: OlmMachine;
-  readonly #names: Identifiers;
   readonly #server: KeyServer;
   readonly #outgoing: OutgoingRequests;
+  readonly #changed: () => void;
   #version: string | null = null;
   #uploading: Promise<void> | null = null;
   #again = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #closed = false;
-  /** Missing keys: the session, and the channel it belongs to. */
-  readonly #waiting = new Map<string, string>();
-  readonly #absent = new Map<string, number>();
-  #fetching = 0;
-
   constructor(
     machine: OlmMachine,
-    names: Identifiers,
     server: KeyServer,
     outgoing: OutgoingRequests,
+    changed: () => void,
   ) {
     this.#machine = machine;
-    this.#names = names;
     this.#server = server;
     this.#outgoing = outgoing;
+    this.#changed = changed;
   }
 
   /** Goes on with the backup that this device has the key of. */
@@ -79,12 +64,12 @@ export class Backup {
     if (old !== null) await this.#server.deleteBackup(old.version);
   }
 
-  /** Whether this device has the key of the newest backup. */
-  get ready(): boolean {
-    return this.#version !== null;
+  /** The version of the backup that this device can read; null if there is none. */
+  get version(): string | null {
+    return this.#version;
   }
 
-  /** The key of the backup; undefined if this device lacks it. */
+  /** The key of the backup in base64; undefined if this device lacks it. */
   async key(): Promise<string | undefined> {
     return (await this.#machine.getBackupKeys()).decryptionKeyBase64;
   }
@@ -113,16 +98,6 @@ export class Backup {
     );
   }
 
-  /** Fetches the key of a session, if the backup has it. What is fetched, the library tells. */
-  fetch(channelId: string, sessionId: string): void {
-    if (this.#version === null || this.#closed || this.#waiting.has(sessionId)) return;
-    const absentSince = this.#absent.get(sessionId);
-    if (absentSince !== undefined && Date.now() - absentSince < LOOK_AGAIN_MS) return;
-    if (this.#waiting.size >= MOST_WAITING) return;
-    this.#waiting.set(sessionId, channelId);
-    if (this.#fetching < FETCHED_TOGETHER) void this.#fetchWaiting();
-  }
-
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -132,7 +107,7 @@ export class Backup {
     await this.#machine.saveBackupDecryptionKey(key, version);
     await this.#machine.enableBackupV1(publicKey, version);
     this.#version = version;
-    this.#absent.clear();
+    this.#changed();
     this.uploadSoon();
   }
 
@@ -168,59 +143,6 @@ export class Backup {
       this.#timer = undefined;
       this.uploadSoon();
     }, pauseBefore(this.#failures));
-  }
-
-  async #fetchWaiting(): Promise<void> {
-    this.#fetching += 1;
-    const taken = new Set<string>();
-    for (;;) {
-      const next = [...this.#waiting].find(([sessionId]) => !this.#underway.has(sessionId));
-      if (next === undefined || this.#closed) break;
-      const [sessionId, channelId] = next;
-      this.#underway.add(sessionId);
-      taken.add(sessionId);
-      try {
-        await this.#fetchOne(channelId, sessionId);
-      } catch {
-        // It is asked for again when the message is looked at again.
-        this.#noteAbsent(sessionId);
-      }
-      this.#underway.delete(sessionId);
-      this.#waiting.delete(sessionId);
-    }
-    this.#fetching -= 1;
-  }
-
-  readonly #underway = new Set<string>();
-
-  async #fetchOne(channelId: string, sessionId: string): Promise<void> {
-    const version = this.#version;
-    const { decryptionKey } = await this.#machine.getBackupKeys();
-    if (version === null || decryptionKey === undefined) return;
-    const room = this.#names.room(channelId);
-    const sealed = await this.#server.roomKey(version, room, sessionId);
-    if (sealed === null) return this.#noteAbsent(sessionId);
-    const { ephemeral, mac, ciphertext } = sealed.session_data;
-    const session = JSON.parse(decryptionKey.decryptV1(ephemeral, mac, ciphertext)) as object;
-    await this.#machine.importBackedUpRoomKeys(
-      new Map([
-        [
-          new RoomId(room),
-          new Map([[sessionId, { ...session, session_id: sessionId, room_id: room }]]),
-        ],
-      ]),
-      () => undefined,
-      version,
-    );
-  }
-
-  #noteAbsent(sessionId: string): void {
-    this.#absent.delete(sessionId);
-    this.#absent.set(sessionId, Date.now());
-    for (const oldest of this.#absent.keys()) {
-      if (this.#absent.size <= MOST_ABSENT) break;
-      this.#absent.delete(oldest);
-    }
   }
 }
 

@@ -52,10 +52,7 @@ describe('a first message', () => {
     const message = await alice.write(channel, 'hello');
     expect(await bob.read(message)).toMatchObject({ state: 'waiting' });
     await bob.deliver();
-    const { session_id } = message.envelope;
-    await bob.until(() =>
-      bob.events.some((event) => event.type === 'keys' && event.sessionIds?.includes(session_id)),
-    );
+    await bob.until(() => bob.told(message.envelope.session_id));
     expect(await bob.text(message)).toBe('hello');
   });
 });
@@ -111,8 +108,9 @@ describe('a new device', () => {
     });
     await second.engine.unlock(` ${recoveryKey}\n`);
     expect(second.state.recovery).toBe('unlocked');
-    await second.until(async () => (await second.read(message)).state === 'clear');
-    expect(await second.read(message)).toMatchObject({ imported: true });
+    expect(await second.read(message)).toMatchObject({ state: 'waiting' });
+    await second.until(() => second.told(message.envelope.session_id));
+    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
 
     await second.write(channel, 'here I am');
     await bob.deliver();

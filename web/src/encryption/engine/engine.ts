@@ -19,6 +19,7 @@ import { Identities } from './identities';
 import { Incoming } from './incoming';
 import { type Exchange, KeyServer } from './key_server';
 import { DeviceId, initAsync, OlmMachine, StoreHandle, UserId } from './library';
+import { MissingKeys } from './missing_keys';
 import { OutgoingRequests } from './outgoing';
 import { OwnIdentity } from './own_identity';
 import { Reading } from './reading';
@@ -45,6 +46,7 @@ export class Engine implements CryptoEngine {
   readonly #outgoing: OutgoingRequests;
   readonly #tracking: Tracking;
   readonly #backup: Backup;
+  readonly #missing: MissingKeys;
   readonly #identity: OwnIdentity;
   readonly #identities: Identities;
   readonly #verifications: Verifications;
@@ -69,7 +71,8 @@ export class Engine implements CryptoEngine {
     this.#store = store;
     this.#outgoing = outgoing;
     this.#tracking = tracking;
-    this.#backup = new Backup(machine, names, server, outgoing);
+    this.#backup = new Backup(machine, server, outgoing, () => this.#missing.forget());
+    this.#missing = new MissingKeys(machine, names, server, this.#backup);
     const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
     this.#identities = new Identities(machine, names, () => this.#show());
@@ -96,7 +99,7 @@ export class Engine implements CryptoEngine {
       names,
       store,
       recovery,
-      missing: (channelId, sessionId) => this.#backup.fetch(channelId, sessionId),
+      missing: (channelId, sessionId) => this.#missing.fetch(channelId, sessionId),
     });
     const identities = this.#identities;
     this.#writing = new Writing({
@@ -217,6 +220,7 @@ export class Engine implements CryptoEngine {
     this.#closed = true;
     this.#outgoing.close();
     this.#backup.close();
+    this.#missing.close();
     this.#machine.close();
     this.#store.close();
   }

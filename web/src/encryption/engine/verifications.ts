@@ -163,7 +163,12 @@ export class Verifications {
   }
 
   #watch(request: VerificationRequest): void {
-    request.registerChangesCallback(() => this.#follow());
+    request.registerChangesCallback(() => this.#changed());
+  }
+
+  /** What cannot be sent now ends the verification after a while, as on the other side. */
+  #changed(): Promise<void> {
+    return this.#follow().catch(() => {});
   }
 
   /** Does what comes next, after something has changed. */
@@ -174,7 +179,7 @@ export class Verifications {
     const verification = request.getVerification();
     if (verification instanceof Sas && this.#sas === null) {
       this.#sas = verification;
-      verification.registerChangesCallback(() => this.#follow());
+      verification.registerChangesCallback(() => this.#changed());
       if (!verification.weStarted()) await this.#send(verification.accept());
     }
     this.#end(request);
@@ -193,7 +198,7 @@ export class Verifications {
     if (started === undefined) return;
     const [sas, message] = started;
     this.#sas = sas;
-    sas.registerChangesCallback(() => this.#follow());
+    sas.registerChangesCallback(() => this.#changed());
     await this.#send(message);
   }
 

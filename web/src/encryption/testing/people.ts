@@ -71,6 +71,13 @@ export class Person {
     throw new Error('it did not come to that');
   }
 
+  /** Whether the engine has told that the key of a session came. */
+  told(sessionId: string): boolean {
+    return this.events.some(
+      (event) => event.type === 'keys' && event.sessionIds?.includes(sessionId),
+    );
+  }
+
   acknowledge(upTo: number): void {
     this.acknowledged = upTo;
     const device = this.server.device(this.deviceId);
