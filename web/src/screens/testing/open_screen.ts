@@ -47,12 +47,12 @@ export interface OpenScreen {
 export async function openScreen(
   screen: Component,
   answers: Answers = {},
-  prepare: (server: ScriptedServer) => void = () => {},
+  prepare: (server: ScriptedServer, engine: ScriptedEngine) => void = () => {},
 ): Promise<OpenScreen> {
   const server = new ScriptedServer();
   const sockets = new ScriptedSockets();
   const engine = new ScriptedEngine();
-  prepare(server);
+  prepare(server, engine);
   const tabs = new Tabs(new SharedBrowser().meet(new ScriptedPage(true)));
   const fetch = answering(answers, server.fetch);
   const client = new Client({ fetch, openSocket: sockets.open, openEngine: engine.open, tabs });

@@ -143,6 +143,9 @@ export class ScriptedEngine implements CryptoEngine {
   }
 
   async cancelVerification(mismatch: boolean): Promise<void> {
+    const stage = this.current.verification?.stage;
+    // What is over is shown no more.
+    if (stage === 'done' || stage === 'cancelled') return this.set({ verification: null });
     this.calls.push(mismatch ? 'mismatch' : 'cancel');
     const reason = mismatch ? 'The emoji did not match.' : 'You cancelled it.';
     this.verify({ stage: 'cancelled', reason });

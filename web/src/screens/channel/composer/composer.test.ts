@@ -7,38 +7,15 @@ import type { Message } from '../../../api/types';
 import { ME } from '../../../state/testing/scripted_server';
 import Frame from '../../frame/Frame.svelte';
 import { openScreen, Refusal, type Answers } from '../../testing/open_screen';
-import { envelopeOf, type ScriptedEngine } from '../../testing/scripted_engine';
+import type { ScriptedEngine } from '../../testing/scripted_engine';
+import { BOB, CHANNEL, written, ZOE } from '../../testing/written_messages';
 
-const CHANNEL = '00000000-0000-7000-8000-000000000002';
 const MESSAGES = `/api/channels/${CHANNEL}/messages`;
-
-const bob = { ...ME, id: 'bob', username: 'bob', display_name: 'Bob Miller' };
-const zoe = { ...ME, id: 'zoe', username: 'zoe', display_name: 'Zoë' };
 
 beforeEach(() => {
   localStorage.clear();
   history.replaceState(null, '', `/c/${CHANNEL}`);
 });
-
-/** A message that a member wrote. */
-function written(seq: number, body: string, author = ME, fields: Partial<Message> = {}): Message {
-  return {
-    id: `m${seq}`,
-    channel_id: CHANNEL,
-    seq,
-    kind: 'user',
-    author: {
-      user_id: author.id,
-      username: author.username,
-      display_name: author.display_name,
-      device_id: 'device',
-    },
-    encrypted: true,
-    envelope: envelopeOf(CHANNEL, body),
-    created_at: '2026-06-04T13:34:30.789723+00:00',
-    ...fields,
-  } as Message;
-}
 
 interface Scene {
   messages?: Message[];
@@ -53,7 +30,7 @@ async function openComposer({ messages = [], answers = {}, prepare }: Scene = {}
   const opened = await openScreen(
     Frame,
     {
-      [`GET /api/channels/${CHANNEL}/members`]: () => [ME, bob, zoe],
+      [`GET /api/channels/${CHANNEL}/members`]: () => [ME, BOB, ZOE],
       [`PUT ${MESSAGES}/*`]: (body) => {
         posted.push(body);
         const seq = messages.length + posted.length;
@@ -61,12 +38,12 @@ async function openComposer({ messages = [], answers = {}, prepare }: Scene = {}
       },
       ...answers,
     },
-    (server) => {
+    (server, engine) => {
+      prepare?.(engine);
       server.addChannel(CHANNEL, messages.length, { name: 'general', members_version: 1 });
       server.stored.set(CHANNEL, messages);
     },
   );
-  prepare?.(opened.engine);
   const field = await screen.findByRole<HTMLTextAreaElement>('textbox', {
     name: 'Message #general',
   });
@@ -157,7 +134,7 @@ test('a draft is there again after a reload, and gone once it is sent', async ()
 
 test('arrow-up in an empty field edits the last own message, and Escape leaves it as it was', async () => {
   const { user, field } = await openComposer({
-    messages: [written(1, 'mine'), written(2, 'not mine', bob)],
+    messages: [written(1, 'mine'), written(2, 'not mine', BOB)],
   });
   await user.click(field);
   await screen.findByText('mine');
@@ -252,9 +229,7 @@ test('a message that could not be sent says why, and is sent again or given up',
   expect(pending.textContent).toContain('hello');
   refuse = false;
   await user.click(within(pending).getByRole('button', { name: 'Retry' }));
-  await waitFor(() =>
-    expect(screen.queryByRole('article', { name: /^Your message/ })).toBeNull(),
-  );
+  await waitFor(() => expect(screen.queryByRole('article', { name: /^Your message/ })).toBeNull());
   screen.getByText('hello');
   refuse = true;
   await user.click(field);
