@@ -221,6 +221,9 @@ export class Client {
     const { signal } = this.#leave;
     this.#tabs.onMessage = (message) => this.#heard(message);
     document.addEventListener('visibilitychange', () => this.#seenOrHidden(), { signal });
+    // What is on its way is lost with the page: the browser asks before it is closed.
+    const ask = (event: Event) => this.#sendings.unsent && event.preventDefault();
+    addEventListener('beforeunload', ask, { signal });
     addEventListener('pagehide', () => this.#left(), { signal });
     addEventListener('online', () => this.#networkBack(), { signal });
     this.push.listen();

@@ -24,6 +24,11 @@ export class Sendings {
     return sending;
   }
 
+  /** Whether something has been written that is not in its channel. */
+  get unsent(): boolean {
+    return [...this.#byChannel.values()].some(({ queue }) => queue.length > 0);
+  }
+
   /** The connection is back. */
   connected(): void {
     for (const sending of this.#byChannel.values()) sending.connected();
