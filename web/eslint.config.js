@@ -52,6 +52,29 @@ export default defineConfig(
     rules: { 'svelte/prefer-svelte-reactivity': 'off' },
   },
   {
+    files: ['src/**'],
+    ignores: ['src/encryption/**'],
+    // Encryption is megabytes, and a matter of trust: it is loaded when it is needed, by one door.
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: [
+                '@matrix-org/*',
+                'matrix-js-sdk',
+                'matrix-js-sdk/*',
+                '**/encryption/engine/*',
+              ],
+              message: 'Encryption is used through the CryptoEngine of src/encryption/types.ts.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['tests/**'],
     // Playwright's fixtures without dependencies still take an (empty) first parameter.
     rules: { 'no-empty-pattern': 'off' },

@@ -28,6 +28,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
+  // It finds its .wasm beside itself, which it would not as a part of a bundle.
+  optimizeDeps: { exclude: ['@matrix-org/matrix-sdk-crypto-wasm'] },
   server: {
     port: 5173,
     strictPort: true,

@@ -109,6 +109,15 @@ export class Api {
     >;
   }
 
+  /**
+   * A call whose bodies are not this client's to write and read: JSON text goes and comes as it
+   * is. `path` is filled in already.
+   */
+  async exchange(method: string, path: string, body?: string): Promise<string> {
+    const response = await this.#answer(method, path, body, false);
+    return response.status === 204 ? '{}' : response.text();
+  }
+
   async #read(path: string, options: Request | undefined): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -122,29 +131,40 @@ export class Api {
   }
 
   async #send(method: string, path: string, options: Request = {}): Promise<unknown> {
-    const init: RequestInit = {
-      method,
-      credentials: 'same-origin',
-      headers: { Accept: 'application/json' },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    };
-    if (options.keepalive) init.keepalive = true;
-    if (options.body !== undefined) {
-      init.headers = { ...init.headers, 'Content-Type': 'application/json' };
-      init.body = JSON.stringify(options.body);
-    }
-    const response = await this.#request(addressOf(path, options), init);
-    if (!response.ok) {
-      const problem = await problemOf(response);
-      if (problem.code === 'unauthenticated') this.onUnauthenticated();
-      throw problem;
-    }
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const address = addressOf(path, options);
+    const response = await this.#answer(method, address, body, options.keepalive ?? false);
     if (response.status === 204 || response.status === 202) return undefined;
     try {
       return await response.json();
     } catch {
       throw unreachable(false);
     }
+  }
+
+  /** The answer to a call, when it is one of success. */
+  async #answer(
+    method: string,
+    address: string,
+    body: string | undefined,
+    keepalive: boolean,
+  ): Promise<Response> {
+    const init: RequestInit = {
+      method,
+      credentials: 'same-origin',
+      headers: { Accept: 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    };
+    if (keepalive) init.keepalive = true;
+    if (body !== undefined) {
+      init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+      init.body = body;
+    }
+    const response = await this.#request(address, init);
+    if (response.ok) return response;
+    const problem = await problemOf(response);
+    if (problem.code === 'unauthenticated') this.onUnauthenticated();
+    throw problem;
   }
 
   async #request(address: string, init: RequestInit): Promise<Response> {

@@ -18,6 +18,8 @@ export type Member = Schemas['CommunityMember'];
 export type Channel = Schemas['Channel'];
 /** A message of a channel. What it says is asked of `state/message_content.ts`. */
 export type Message = Schemas['Message'];
+/** A message that a user wrote. Only members can read it. */
+export type UserMessage = Extract<Message, { kind: 'user' }>;
 /** A webhook, without its secret. */
 export type Webhook = Schemas['Webhook'];
 /** A new webhook with its secret, which is answered only once. */

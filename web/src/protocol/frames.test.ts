@@ -13,7 +13,7 @@ describe('a frame from the server', () => {
   });
 
   test.each([
-    ['of a kind that is not known', '{"type":"to_device","events":[]}'],
+    ['of a kind that is not known', '{"type":"to_nobody","events":[]}'],
     ['named like a method of objects', '{"type":"constructor"}'],
     ['that lacks a field', '{"type":"message","channel_id":"c","seq":1}'],
     ['with a field of another kind', '{"type":"subscribed","channel_id":"c","last_seq":"17"}'],

@@ -1,6 +1,7 @@
 /** The frames of the WebSocket, in both directions. */
 
 import type { Message, Notification } from '../api/types';
+import type { ToDeviceEvent } from '../encryption/types';
 
 /** What the server sends. */
 export type ServerFrame =
@@ -11,6 +12,8 @@ export type ServerFrame =
       epoch: string;
       heartbeat_interval_ms: number;
       unread_notifications: number;
+      /** Where the order of changes of users' devices is. */
+      device_lists_position?: number;
       server_version: string;
     }
   | { type: 'subscribed'; channel_id: string; last_seq: number }
@@ -24,8 +27,22 @@ export type ServerFrame =
   | { type: 'channel_changed'; channel_id: string }
   | { type: 'channel_removed'; channel_id: string }
   | { type: 'membership_changed'; community_id: string }
+  | { type: 'members_changed'; channel_id: string; members_version: number }
+  | { type: 'to_device'; events: ToDeviceEvent[] }
+  | { type: 'device_lists'; changed: string[]; left: string[]; limited?: boolean }
+  | {
+      type: 'one_time_keys';
+      counts: Record<string, number>;
+      unused_fallback_key_types: string[];
+    }
   | { type: 'pong'; ref?: Reference }
   | { type: 'error'; code: string; detail: string; ref?: Reference; channel_id?: string };
+
+/** A frame about the device that is signed in, for encryption. */
+export type DeviceFrame = Extract<
+  ServerFrame,
+  { type: 'to_device' | 'device_lists' | 'one_time_keys' }
+>;
 
 /** The first frame of a connection. */
 export type Hello = Extract<ServerFrame, { type: 'hello' }>;
@@ -45,6 +62,7 @@ export type ClientFrame =
   | { type: 'subscribe'; channels: Watch[]; epoch?: string; ref?: Reference }
   | { type: 'unsubscribe'; channels: string[] }
   | { type: 'ack'; notifications: string[]; ref?: Reference }
+  | { type: 'to_device_ack'; up_to: number }
   | { type: 'ping'; ref?: Reference };
 
 /** The fields a frame must have for the client to work with it. */
@@ -61,6 +79,10 @@ const REQUIRED: { [T in ServerFrame['type']]: Record<string, 'string' | 'number'
   channel_changed: { channel_id: 'string' },
   channel_removed: { channel_id: 'string' },
   membership_changed: { community_id: 'string' },
+  members_changed: { channel_id: 'string', members_version: 'number' },
+  to_device: { events: 'object' },
+  device_lists: { changed: 'object', left: 'object' },
+  one_time_keys: { counts: 'object', unused_fallback_key_types: 'object' },
   pong: {},
   error: { code: 'string' },
 };

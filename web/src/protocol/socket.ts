@@ -67,6 +67,13 @@ export class Socket {
     this.#end('stopped');
   }
 
+  /** Connects anew, so that the server tells again what waits for this device. */
+  restart(): void {
+    if (this.#status !== 'online') return;
+    this.#drop();
+    this.#connect('reconnecting');
+  }
+
   /** Does not wait any longer before the next attempt. */
   retryNow(): void {
     if (this.#status !== 'reconnecting' || this.#socket !== null) return;

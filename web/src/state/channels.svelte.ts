@@ -47,6 +47,8 @@ export class Channels {
   readonly #mentions = new Map<string, MentionCount>();
   readonly #refreshing = new Map<string, Coalesced>();
   readonly #members = new Recent<ChannelMembers>(LISTS_HELD);
+  /** Who was in a channel, by the state of its members. */
+  readonly #membersStates = new Recent<{ version: number; ids: string[] }>(LISTS_HELD);
   /** Channels with mentions that were read, before the server has said how many are left. */
   readonly #uncertain = new Set<string>();
   /** Channels and communities that the user is leaving or deleting just now. */
@@ -197,6 +199,23 @@ export class Channels {
     return refreshing.run();
   }
 
+  /**
+   * Who is in a channel, and which state of the members that is; read again when that is known to
+   * be out of date. The list may be newer than the state: then whoever goes by it is told.
+   */
+  async membersState(id: string, again: boolean): Promise<{ version: number; ids: string[] }> {
+    const held = this.#membersStates.peek(id);
+    const known = (await this.find(id)).members_version;
+    if (!again && held?.version === known) return held;
+    const path = { channel_id: id };
+    const fresh = await this.#context.api.get('/api/channels/{channel_id}', { path });
+    const users = await this.#context.api.get('/api/channels/{channel_id}/members', { path });
+    this.noteMembers(id, fresh.members_version);
+    const state = { version: fresh.members_version, ids: users.map((user) => user.id) };
+    this.#membersStates.delete(id);
+    return this.#membersStates.get(id, () => state);
+  }
+
   /** Reads who is in a channel again, if that is held; without an id, of all that are held. */
   reloadMembers(id?: string): void {
     for (const [channelId, list] of this.#members.entries()) {
@@ -208,6 +227,14 @@ export class Channels {
   noteHead(id: string, seq: number): void {
     const channel = this.get(id);
     if (channel && seq > channel.last_seq) channel.last_seq = seq;
+  }
+
+  /** Somebody has joined or left a channel. */
+  noteMembers(id: string, version: number): void {
+    const channel = this.get(id);
+    if (channel === undefined || version <= channel.members_version) return;
+    channel.members_version = version;
+    this.reloadMembers(id);
   }
 
   /** A mention of the user came live. */
@@ -296,6 +323,7 @@ export class Channels {
     const merged: Channel = {
       ...fresh,
       last_seq: Math.max(fresh.last_seq, known?.last_seq ?? 0),
+      members_version: Math.max(fresh.members_version, known?.members_version ?? 0),
       read_seq: Math.max(fresh.read_seq, known?.joined ? known.read_seq : 0),
       unread_mentions: count.value,
     };

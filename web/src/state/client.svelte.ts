@@ -1,21 +1,30 @@
 /** The client: everything that components show, and everything that they can do. */
 
 import { Api } from '../api/http';
-import type { Channel, Notification, User } from '../api/types';
+import type { Channel, Message, Notification, User } from '../api/types';
+import type { CryptoEngine, EngineEvent } from '../encryption/types';
 import { Socket, type SocketStatus } from '../protocol/socket';
 import { type Place, Router } from '../routing/router.svelte';
 import { Alerts } from './alerts.svelte';
 import { Channels } from './channels.svelte';
 import { Communities } from './communities.svelte';
 import { Connection } from './connection.svelte';
+import { Drafts } from './drafts.svelte';
+import { EncryptedMentions } from './encrypted_mentions';
+import { Encryption } from './encryption.svelte';
+import { EncryptionLink } from './encryption_link';
 import { LastPlaces } from './last_places';
 import { Live } from './live';
+import { contentOf, type MessageContent } from './message_content';
 import { Notifications } from './notifications.svelte';
 import { People } from './people.svelte';
 import { Preferences } from './preferences.svelte';
 import { Push } from './push.svelte';
 import { ReadMarks } from './read_marks';
+import { Readings } from './readings.svelte';
 import { Recent } from './recent';
+import type { Sending } from './sending.svelte';
+import { Sendings } from './sendings';
 import { Session } from './session.svelte';
 import { type TabMessage, Tabs } from './tabs';
 import type { Timeline } from './timeline.svelte';
@@ -35,6 +44,8 @@ export interface Surroundings {
   /** Opens the WebSocket. */
   openSocket?: () => WebSocket;
   tabs?: Tabs;
+  /** Opens encryption. */
+  openEngine?: (onEvent: (event: EngineEvent) => void) => Promise<CryptoEngine>;
 }
 
 /** One client, for as long as its page is open. */
@@ -45,7 +56,9 @@ export class Client {
   readonly channels: Channels;
   readonly notifications: Notifications;
   readonly alerts: Alerts;
+  readonly encryption: Encryption;
   readonly push: Push;
+  readonly drafts = new Drafts(() => this.session.user?.id ?? '');
   readonly people = new People();
   readonly preferences = new Preferences();
   readonly router = new Router();
@@ -56,6 +69,9 @@ export class Client {
   readonly #tabs: Tabs;
   readonly #timelines: Timelines;
   readonly #live: Live;
+  readonly #encryptionLink: EncryptionLink;
+  readonly #readings: Readings;
+  readonly #sendings: Sendings;
   readonly #readMarks: ReadMarks;
   readonly #lastPlaces = new LastPlaces();
   readonly #webhooks = new Recent<WebhookList>(WEBHOOK_LISTS_HELD);
@@ -69,6 +85,7 @@ export class Client {
     const userId = () => this.session.user?.id ?? '';
     this.session = new Session(api, {
       signedIn: (user) => this.#signedIn(user),
+      passwordGiven: (password) => this.encryption.passwordGiven(password),
       signedOut: () => this.#signedOut(),
       leaving: () => this.#leaving(),
     });
@@ -129,6 +146,49 @@ export class Client {
       markRead: (id, seq) => this.#markRead(id, seq),
       openChanged: () => this.#watchSoon(),
     });
+    this.#encryptionLink = new EncryptionLink({
+      exchange: (...call) => api.exchange(...call),
+      send: (frame) => this.#socket.send(frame),
+      reconnect: () => this.#socket.restart(),
+      wanted: () => this.encryption.openSoon(),
+    });
+    this.encryption = new Encryption({
+      open: surroundings.openEngine ?? ((onEvent) => this.#encryptionLink.open(onEvent)),
+      keysCame: (sessionIds) => this.#readings.keysCame(sessionIds),
+      devicesChanged: (userIds) => this.#readings.devicesChanged(userIds),
+    });
+    const mentions = new EncryptedMentions({
+      channels: this.channels,
+      alerts: this.alerts,
+    });
+    this.#readings = new Readings({
+      engine: () => this.encryption.engine(),
+      userId,
+      mentioned: (message, body) => mentions.note(message, body),
+    });
+    this.#sendings = new Sendings({
+      engine: () => this.encryption.engine(),
+      members: (channelId, again) => this.channels.membersState(channelId, again),
+      post: (channel_id, txn_id, members_version, envelope) =>
+        api.put('/api/channels/{channel_id}/messages/{txn_id}', {
+          path: { channel_id, txn_id },
+          body: { members_version, envelope },
+        }),
+      replace: (channel_id, message_id, members_version, envelope) =>
+        api.patch('/api/channels/{channel_id}/messages/{message_id}', {
+          path: { channel_id, message_id },
+          body: { members_version, envelope },
+        }),
+      sent: (message, plaintext) => {
+        this.#readings.wrote(message.id, null, plaintext);
+        this.#timelines.peek(message.channel_id)?.receive([message]);
+      },
+      edited: (message, plaintext) => {
+        this.#readings.wrote(message.id, message.edited_at ?? null, plaintext);
+        this.#timelines.peek(message.channel_id)?.edited(message);
+      },
+      author: () => this.session.user,
+    });
     this.#live = new Live({
       send: (frame) => this.#socket.send(frame),
       communities: this.communities,
@@ -136,6 +196,12 @@ export class Client {
       timelines: this.#timelines,
       notifications: this.notifications,
       alerts: this.alerts,
+      arrived: (messages) => this.#readings.arrived(messages),
+      deviceNews: (frame) => this.#encryptionLink.receive(frame),
+      greeted: (hello) => {
+        this.#encryptionLink.greeted(hello);
+        this.#sendings.connected();
+      },
       missedNotices: () => void this.#reload(),
       otherHistory: () => this.#startOver(),
     });
@@ -155,7 +221,10 @@ export class Client {
     const { signal } = this.#leave;
     this.#tabs.onMessage = (message) => this.#heard(message);
     document.addEventListener('visibilitychange', () => this.#seenOrHidden(), { signal });
-    addEventListener('pagehide', () => void this.#readMarks.flush(true), { signal });
+    // What is on its way is lost with the page: the browser asks before it is closed.
+    const ask = (event: Event) => this.#sendings.unsent && event.preventDefault();
+    addEventListener('beforeunload', ask, { signal });
+    addEventListener('pagehide', () => this.#left(), { signal });
     addEventListener('online', () => this.#networkBack(), { signal });
     this.push.listen();
     return this.session.check();
@@ -163,6 +232,13 @@ export class Client {
 
   /** The messages of a channel. */
   timeline = (channelId: string): Timeline => this.#timelines.get(channelId);
+
+  /** What the user writes, on its way into a channel. */
+  sending = (channelId: string): Sending => this.#sendings.get(channelId);
+
+  /** What to show of a message. Encrypted ones are decrypted when they are asked for. */
+  contentOf = (message: Message): MessageContent =>
+    contentOf(message, (encrypted) => this.#readings.contentOf(encrypted));
 
   /** The webhooks of a channel, for the admins of its community. */
   webhooks = (channelId: string): WebhookList =>
@@ -209,9 +285,11 @@ export class Client {
   /** Stops everything. */
   close(): void {
     this.#leave.abort();
+    this.drafts.flush();
     this.#socket.stop();
     this.#readMarks.clear();
     this.#live.reset();
+    this.#encryptionLink.close();
     this.#tabs.close();
     this.push.close();
     this.router.close();
@@ -233,10 +311,15 @@ export class Client {
     this.#readMarks.clear();
     this.#timelines.clear();
     this.#webhooks.clear();
+    this.#sendings.clear();
+    this.#readings.clear();
+    this.encryption.reset();
+    this.#encryptionLink.end();
     this.channels.reset();
     this.communities.reset();
     this.notifications.reset();
     this.alerts.reset();
+    this.drafts.clear();
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();
@@ -334,6 +417,12 @@ export class Client {
       return;
     }
     this.#live.flush();
+    this.#left();
+  }
+
+  /** The page may be closed without another word. */
+  #left(): void {
+    this.drafts.flush();
     void this.#readMarks.flush(true);
   }
 

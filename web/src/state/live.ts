@@ -1,6 +1,6 @@
 /** Takes what comes over the connection to where it belongs. */
 
-import type { ClientFrame, Hello, ServerFrame } from '../protocol/frames';
+import type { ClientFrame, DeviceFrame, Hello, ServerFrame } from '../protocol/frames';
 import { Subscriptions } from '../protocol/subscriptions';
 import type { Message } from '../api/types';
 import type { Alerts } from './alerts.svelte';
@@ -28,6 +28,12 @@ export interface LiveContext {
   timelines: Timelines;
   notifications: Notifications;
   alerts: Alerts;
+  /** Messages came live, of any channel that is watched. */
+  arrived(messages: readonly Message[]): void;
+  /** The server tells the device that is signed in something. */
+  deviceNews(frame: DeviceFrame): void;
+  /** A new connection. */
+  greeted(hello: Hello): void;
   /** The lists may be out of date: there was a time without a connection. */
   missedNotices(): void;
   /** The server has another history than what is held. */
@@ -75,6 +81,10 @@ export class Live {
       case 'mention':
         // Not kept for the next picture: who is not seen draws none, and must be told.
         return this.#mentioned(frame.notification);
+      case 'to_device':
+      case 'device_lists':
+      case 'one_time_keys':
+        return this.#context.deviceNews(frame);
       default:
         return this.#batch.add(frame);
     }
@@ -106,6 +116,7 @@ export class Live {
 
   #greeted(hello: Hello): void {
     const { notifications, timelines } = this.#context;
+    this.#context.greeted(hello);
     notifications.counted(hello.unread_notifications);
     const otherHistory = this.#subscriptions.connected(hello.epoch);
     if (otherHistory) this.#context.otherHistory();
@@ -138,6 +149,7 @@ export class Live {
       if (next?.type === 'message' && next.channel_id === frame.channel_id) continue;
       this.#context.channels.noteHead(frame.channel_id, frame.seq);
       this.#context.timelines.peek(frame.channel_id)?.receive(messages);
+      this.#context.arrived(messages);
       messages = [];
     }
   }
@@ -178,6 +190,8 @@ export class Live {
         this.#subscriptions.dropped(frame.channel_id);
         // An admin still sees a private channel that they are in no more.
         return void channels.refresh(frame.channel_id);
+      case 'members_changed':
+        return channels.noteMembers(frame.channel_id, frame.members_version);
       case 'membership_changed':
         return this.#changedCommunities.add(frame.community_id);
       case 'error':

@@ -46,5 +46,7 @@ export class Revisions {
 
 /** What is left of a message that was deleted: its place, and who wrote it when. */
 function withoutContent(message: Message): Message {
-  return { ...message, deleted: true, content: null, mentions: [] };
+  return message.kind === 'webhook'
+    ? { ...message, deleted: true, content: null, mentions: [] }
+    : { ...message, deleted: true, envelope: null };
 }

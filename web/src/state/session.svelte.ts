@@ -15,6 +15,8 @@ export interface Registration {
 export interface SessionEvents {
   /** Somebody is signed in, on this page or on another one. */
   signedIn(user: User): void;
+  /** Somebody has typed this password, and it was right. */
+  passwordGiven(password: string): void;
   /** Whoever was signed in is not any more. */
   signedOut(): void;
   /** Somebody is about to sign out: what needs the session is done before it ends. */
@@ -57,11 +59,13 @@ export class Session {
   async signIn(username: string, password: string): Promise<void> {
     const { user } = await this.#api.post('/api/auth/login', { body: { username, password } });
     this.#begin(user);
+    this.#events.passwordGiven(password);
   }
 
   async register(registration: Registration): Promise<void> {
     const { user } = await this.#api.post('/api/auth/register', { body: registration });
     this.#begin(user);
+    this.#events.passwordGiven(registration.password);
   }
 
   /** Signs out; first this device's push subscription is ended. */

@@ -470,6 +470,6 @@ describe('reading', () => {
 
 test('an edit shows the new version, also when its page was read before', async () => {
   const channel = await opened(10);
-  channel.timeline.edited({ ...message(4), content: 'better' });
+  channel.timeline.edited({ ...message(4), content: 'better' } as Message);
   expect(channel.timeline.messages[3]).toMatchObject({ content: 'better' });
 });

@@ -20,6 +20,10 @@ export class Ui {
   switcher = $state(false);
   shortcuts = $state(false);
   notifications = $state(false);
+  /** Whether encryption is being set up, or this device unlocked. */
+  encryption = $state(false);
+  /** Whether the user wants to hear no more, while this page is open, of what encryption lacks. */
+  encryptionPutOff = $state(false);
   /** Whether the sidebar lies over the channel, on narrow screens. */
   sidebarDrawer = $state(false);
   membersShown = $state(true);
@@ -90,6 +94,19 @@ export class Ui {
     this.notifications = false;
   }
 
+  openEncryption(): void {
+    this.closeDialogs();
+    this.encryption = true;
+  }
+
+  closeEncryption(): void {
+    this.encryption = false;
+  }
+
+  putOffEncryption(): void {
+    this.encryptionPutOff = true;
+  }
+
   openSidebarDrawer(): void {
     this.sidebarDrawer = true;
   }
@@ -115,5 +132,6 @@ export class Ui {
     this.switcher = false;
     this.shortcuts = false;
     this.notifications = false;
+    this.encryption = false;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { renderMarkdown } from './markdown';
+import { mentionedIn, renderMarkdown } from './markdown';
 
 function html(content: string, mentioned: string[] = []): string {
   const element = document.createElement('div');
@@ -147,4 +147,10 @@ describe('mentions', () => {
 
 it('two renderings of one text are elements of their own', () => {
   expect(renderMarkdown('x', []).firstChild).not.toBe(renderMarkdown('x', []).firstChild);
+});
+
+it('a text mentions those whose names stand in it outside code, each once', () => {
+  const text = '@ada and **@bob**, @ada; not `@cem`, not d@dee\n```\n@eve\n```\n> - @fay';
+  const members = ['ada', 'bob', 'cem', 'dee', 'eve', 'fay', 'gus'];
+  expect(mentionedIn(text, members)).toEqual(['ada', 'bob', 'fay']);
 });

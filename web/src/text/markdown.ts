@@ -92,3 +92,18 @@ export function renderMarkdown(content: string, mentioned: readonly string[]): D
   });
   return fragment.cloneNode(true) as DocumentFragment;
 }
+
+/**
+ * The usernames, of those given, that a text mentions: outside code, as it will be shown. Each once.
+ */
+export function mentionedIn(content: string, usernames: readonly string[]): string[] {
+  const found = new Set<string>();
+  const visit = (tokens: readonly Token[]) => {
+    for (const { type, content: text, children } of tokens) {
+      if (type === 'mention') found.add(text.slice(1));
+      if (children) visit(children);
+    }
+  };
+  visit(markdown.parse(content, { mentioned: new Set(usernames) }));
+  return [...found];
+}

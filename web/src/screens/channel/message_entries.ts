@@ -1,11 +1,13 @@
 import Copy from '@lucide/svelte/icons/copy';
 import Link from '@lucide/svelte/icons/link';
+import Pencil from '@lucide/svelte/icons/pencil';
 import Trash from '@lucide/svelte/icons/trash-2';
 
 import type { Message } from '../../api/types';
 import type { MenuEntry } from '../../components/Menu.svelte';
 import type { Client } from '../../state/client.svelte';
 import type { MessageContent } from '../../state/message_content';
+import { bodyOf, isBy } from './own_messages';
 
 /** What the menu of a message offers to the one who reads it. */
 export function messageEntries(
@@ -24,11 +26,20 @@ export function messageEntries(
   const entries: MenuEntry[] = [
     { label: 'Copy link', icon: Link, onselect: () => void copy(link) },
   ];
-  if (content.kind === 'text') {
-    const { text } = content;
+  const own = isBy(message, client.session.user?.id);
+  const written = bodyOf(content);
+  const text = content.kind === 'text' ? content.text : written;
+  if (text !== undefined) {
     entries.push({ label: 'Copy text', icon: Copy, onselect: () => void copy(text) });
   }
-  if (client.channels.mayAdminister(message.channel_id)) {
+  if (own && written !== undefined) {
+    entries.push({
+      label: 'Edit message',
+      icon: Pencil,
+      onselect: () => client.drafts.of(message.channel_id).startEdit(message.id, written),
+    });
+  }
+  if (own || client.channels.mayAdminister(message.channel_id)) {
     entries.push('separator', {
       label: 'Delete message',
       icon: Trash,

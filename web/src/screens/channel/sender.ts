@@ -7,21 +7,37 @@ export interface Sender {
   key: string;
   name: string;
   avatarUrl: string | null;
-  /** Whether it came through a webhook, and so carries the badge. */
-  webhook: boolean;
+  /**
+   * Who it is: a webhook, whose messages carry the badge, or a member, whose are end-to-end
+   * encrypted.
+   */
+  kind: 'webhook' | 'member' | 'unknown';
 }
 
 /** Who sent a message. Of a kind that is not known, only that is said. */
 export function senderOf(message: Message): Sender {
-  if (message.kind !== 'webhook') {
-    const { kind } = message as { kind: unknown };
-    return { key: `kind ${String(kind)}`, name: 'Unknown sender', avatarUrl: null, webhook: false };
+  switch (message.kind) {
+    case 'webhook': {
+      const { name, avatar_url: avatar } = message.author;
+      return {
+        key: JSON.stringify([message.webhook_id, name, avatar]),
+        name: visibleName(name, 'Webhook'),
+        avatarUrl: avatar ?? null,
+        kind: 'webhook',
+      };
+    }
+    case 'user':
+      return memberAsSender(message.author.user_id, message.author.display_name);
+    default: {
+      const { kind } = message as { kind: unknown };
+      const key = `kind ${String(kind)}`;
+      return { key, name: 'Unknown sender', avatarUrl: null, kind: 'unknown' };
+    }
   }
-  const { name, avatar_url: avatar } = message.author;
-  return {
-    key: JSON.stringify([message.webhook_id, name, avatar]),
-    name: visibleName(name, 'Webhook'),
-    avatarUrl: avatar ?? null,
-    webhook: true,
-  };
+}
+
+/** A member as the sender of what they wrote. */
+export function memberAsSender(userId: string, displayName: string): Sender {
+  const name = visibleName(displayName, 'Member');
+  return { key: `member ${userId}`, name, avatarUrl: null, kind: 'member' };
 }

@@ -9,6 +9,8 @@ export const shortcuts: readonly { keys: string[]; does: string }[] = [
   { keys: ['Ctrl', 'K'], does: 'Go to a channel or community' },
   { keys: ['↑', '↓'], does: 'From message to message' },
   { keys: ['End'], does: 'To the latest message' },
+  { keys: ['Shift', 'Enter'], does: 'New line in a message' },
+  { keys: ['↑'], does: 'Edit your last message, from an empty field' },
   { keys: ['Esc'], does: 'Close what is on top' },
   { keys: ['?'], does: 'This list' },
 ];

@@ -13,6 +13,7 @@ import { ScriptedSockets } from '../../state/testing/scripted_socket';
 import { SharedBrowser, ScriptedPage } from '../../state/testing/shared_browser';
 import { Tabs } from '../../state/tabs';
 import Screen from './Screen.svelte';
+import { ScriptedEngine } from './scripted_engine';
 
 /** What a call is answered with: a body, nothing (204), or a problem. */
 export type Answer = unknown;
@@ -27,7 +28,10 @@ export class Refusal {
   ) {}
 }
 
-/** By "METHOD /path", what a test's server answers besides what every server does. */
+/**
+ * By "METHOD /path", what a test's server answers besides what every server does. A `*` at the end
+ * of the path stands for whatever the client puts there.
+ */
 export type Answers = Record<string, (body: Record<string, unknown>) => Answer>;
 
 /** A screen on the page, with everything around it that a test looks at. */
@@ -35,6 +39,7 @@ export interface OpenScreen {
   client: Client;
   server: ScriptedServer;
   sockets: ScriptedSockets;
+  engine: ScriptedEngine;
   user: ReturnType<typeof userEvent.setup>;
 }
 
@@ -42,14 +47,15 @@ export interface OpenScreen {
 export async function openScreen(
   screen: Component,
   answers: Answers = {},
-  prepare: (server: ScriptedServer) => void = () => {},
+  prepare: (server: ScriptedServer, engine: ScriptedEngine) => void = () => {},
 ): Promise<OpenScreen> {
   const server = new ScriptedServer();
   const sockets = new ScriptedSockets();
-  prepare(server);
+  const engine = new ScriptedEngine();
+  prepare(server, engine);
   const tabs = new Tabs(new SharedBrowser().meet(new ScriptedPage(true)));
   const fetch = answering(answers, server.fetch);
-  const client = new Client({ fetch, openSocket: sockets.open, tabs });
+  const client = new Client({ fetch, openSocket: sockets.open, openEngine: engine.open, tabs });
   onTestFinished(() => client.close());
   await client.start();
   await vi.waitFor(() => {
@@ -57,13 +63,14 @@ export async function openScreen(
     if (client.channels.all().length < server.channels.length) throw new Error('no channels yet');
   });
   render(Screen, { client, screen });
-  return { client, server, sockets, user: userEvent.setup() };
+  return { client, server, sockets, engine, user: userEvent.setup() };
 }
 
 function answering(answers: Answers, otherwise: typeof fetch): typeof fetch {
   return async (input, init) => {
     const { pathname } = new URL(String(input), 'http://localhost');
-    const answer = answers[`${init?.method ?? 'GET'} ${pathname}`];
+    const call = `${init?.method ?? 'GET'} ${pathname}`;
+    const answer = answers[call] ?? answers[call.replace(/[^/]+$/, '*')];
     if (!answer) return otherwise(input, init);
     const body = init?.body ? (JSON.parse(String(init.body)) as Record<string, unknown>) : {};
     return response(await answer(body));

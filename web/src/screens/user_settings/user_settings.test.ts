@@ -2,6 +2,7 @@ import { screen, waitFor, within } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 
 import { openScreen, Refusal, type Answers } from '../testing/open_screen';
+import type { ScriptedEngine } from '../testing/scripted_engine';
 import UserSettings from './UserSettings.svelte';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0';
@@ -21,8 +22,12 @@ const device = {
   failing_since: null,
 };
 
-async function openPage(page: string, answers: Answers = {}) {
-  const opened = await openScreen(UserSettings, answers);
+async function openPage(
+  page: string,
+  answers: Answers = {},
+  prepare: (engine: ScriptedEngine) => void = () => {},
+) {
+  const opened = await openScreen(UserSettings, answers, (_, engine) => prepare(engine));
   opened.client.router.go({ kind: 'settings', page });
   await screen.findByRole('heading', { level: 1, name: 'Settings' });
   return opened;
@@ -102,4 +107,45 @@ test('a test notification that the server refuses says why', async () => {
   await screen.findByText(/failing since/);
   await user.click(screen.getByRole('button', { name: 'Send test notification' }));
   await screen.findByText(/Wait a moment/);
+});
+
+test('the devices that encrypt are listed; unknown ones are verified or revoked', async () => {
+  let sessions = [session('mine', true, FIREFOX), session('other', false, 'curl/8.5.0')];
+  const encrypting = (id: string, here: boolean, verified: boolean) => ({
+    id,
+    name: id,
+    verified,
+    own: true,
+    here,
+  });
+  const { user, engine } = await openPage(
+    'encryption',
+    {
+      'GET /api/auth/sessions': () => sessions,
+      'DELETE /api/auth/sessions/other': () => {
+        sessions = sessions.filter(({ id }) => id !== 'other');
+        engine.deviceList = engine.deviceList.filter(({ id }) => id !== 'other');
+        return null;
+      },
+    },
+    (scripted) => {
+      scripted.deviceList = [encrypting('other', false, false), encrypting('mine', true, true)];
+    },
+  );
+  const list = await screen.findByRole('list', { name: 'Your devices' });
+  const [mine, other] = await within(list).findAllByRole('listitem');
+  expect(mine?.textContent).toMatch(/Firefox on Linux.*Verified.*this device/s);
+  expect(other?.textContent).toMatch(/curl.*Not verified/s);
+  await user.click(within(list).getByRole('button', { name: 'Verify curl' }));
+  expect(engine.calls).toEqual(['requestVerification me other']);
+  await user.click(within(list).getByRole('button', { name: 'Revoke curl' }));
+  const question = await screen.findByRole('alertdialog', { name: 'Revoke curl?' });
+  await user.click(within(question).getByRole('button', { name: 'Revoke' }));
+  await waitFor(() => expect(within(list).getAllByRole('listitem')).toHaveLength(1));
+});
+
+test('what encryption protects, and what it does not, is said', async () => {
+  const { user } = await openPage('encryption', { 'GET /api/auth/sessions': () => [] });
+  await user.click(screen.getByRole('button', { name: /^What encryption protects/ }));
+  await screen.findByText(/a server that hands out another program/);
 });

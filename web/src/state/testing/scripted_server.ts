@@ -53,6 +53,7 @@ export class ScriptedServer {
       private: false,
       joined: true,
       last_seq: count,
+      members_version: 1,
       read_seq: count,
       unread_mentions: 0,
       created_at: CREATED,

@@ -1,0 +1,159 @@
+/** The backup of the keys, by which a new device reads what was written before it. */
+
+import { asProblem } from '../../api/problem';
+import { pauseBefore } from '../../protocol/backoff';
+import { EngineError } from '../types';
+import type { BackupVersion, KeyServer } from './key_server';
+import { BackupDecryptionKey, type OlmMachine } from './library';
+import type { OutgoingRequests } from './outgoing';
+
+const ALGORITHM = 'm.megolm_backup.v1.curve25519-aes-sha2';
+/** Keeps the keys of this device in the backup. */
+export class Backup {
+  readonly #machine: OlmMachine;
+  readonly #server: KeyServer;
+  readonly #outgoing: OutgoingRequests;
+  readonly #changed: () => void;
+  #version: string | null = null;
+  #uploading: Promise<void> | null = null;
+  #again = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #closed = false;
+  constructor(
+    machine: OlmMachine,
+    server: KeyServer,
+    outgoing: OutgoingRequests,
+    changed: () => void,
+  ) {
+    this.#machine = machine;
+    this.#server = server;
+    this.#outgoing = outgoing;
+    this.#changed = changed;
+  }
+
+  /** Goes on with the backup that this device has the key of. */
+  async resume(): Promise<void> {
+    const { decryptionKey, backupVersion } = await this.#machine.getBackupKeys();
+    if (decryptionKey === undefined || backupVersion === undefined) return;
+    const newest = await this.#server.backup();
+    const publicKey = decryptionKey.megolmV1PublicKey.publicKeyBase64;
+    if (newest?.version === backupVersion && isOf(newest, publicKey)) {
+      await this.#machine.enableBackupV1(publicKey, backupVersion);
+      this.#version = backupVersion;
+      this.uploadSoon();
+    }
+  }
+
+  /** Begins a backup where there is none; `replace` begins anew in any case. */
+  async begin(replace: boolean): Promise<void> {
+    if (this.#version !== null && !replace) return;
+    const old = await this.#server.backup();
+    // One whose key this device lacks holds history that is not to be lost.
+    if (old !== null && !replace) return;
+    const key = BackupDecryptionKey.createRandomKey();
+    const { publicKeyBase64 } = key.megolmV1PublicKey;
+    const authData = { public_key: publicKeyBase64 };
+    const signatures = await this.#machine.sign(JSON.stringify(authData));
+    const version = await this.#server.createBackup(ALGORITHM, {
+      ...authData,
+      signatures: JSON.parse(signatures.asJSON()) as object,
+    });
+    await this.#use(key, publicKeyBase64, version);
+    // It belonged to the identity before, and its key is lost with that.
+    if (old !== null) await this.#server.deleteBackup(old.version);
+  }
+
+  /** The version of the backup that this device can read; null if there is none. */
+  get version(): string | null {
+    return this.#version;
+  }
+
+  /** The key of the backup in base64; undefined if this device lacks it. */
+  async key(): Promise<string | undefined> {
+    return (await this.#machine.getBackupKeys()).decryptionKeyBase64;
+  }
+
+  /** Takes the key of the backup, from the secrets or from another device. Says if it fits. */
+  async unlock(secret: string): Promise<boolean> {
+    const newest = await this.#server.backup();
+    if (newest === null) return false;
+    const key = parseKey(secret);
+    const { publicKeyBase64 } = key.megolmV1PublicKey;
+    if (!isOf(newest, publicKeyBase64)) return false;
+    await this.#use(key, publicKeyBase64, newest.version);
+    return true;
+  }
+
+  /** Backs up what is not backed up yet, and tries again until it is. */
+  uploadSoon(): void {
+    if (this.#version === null || this.#closed) return;
+    if (this.#uploading !== null || this.#timer !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#uploading = this.#upload().then(
+      () => this.#uploaded(),
+      (error: unknown) => this.#uploadFailed(error),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #use(key: BackupDecryptionKey, publicKey: string, version: string): Promise<void> {
+    await this.#machine.saveBackupDecryptionKey(key, version);
+    await this.#machine.enableBackupV1(publicKey, version);
+    this.#version = version;
+    this.#changed();
+    this.uploadSoon();
+  }
+
+  async #upload(): Promise<void> {
+    while (!this.#closed) {
+      const request = await this.#machine.backupRoomKeys();
+      if (request === undefined || request === null) return;
+      await this.#outgoing.send(request);
+    }
+  }
+
+  #uploaded(): void {
+    this.#uploading = null;
+    this.#failures = 0;
+    if (!this.#again) return;
+    this.#again = false;
+    this.uploadSoon();
+  }
+
+  async #uploadFailed(error: unknown): Promise<void> {
+    this.#uploading = null;
+    const { status } = asProblem(error);
+    // It is full, or does not want what it is given: asking again changes nothing.
+    if (status === 409 || status === 413 || status === 422) return;
+    if (status === 403 || status === 404) {
+      // Another device has begun a new backup; its key comes with the next unlocking.
+      this.#version = null;
+      await this.#machine.disableBackup();
+      return;
+    }
+    this.#failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.uploadSoon();
+    }, pauseBefore(this.#failures));
+  }
+}
+
+function isOf(backup: BackupVersion, publicKey: string): boolean {
+  return backup.algorithm === ALGORITHM && backup.auth_data.public_key === publicKey;
+}
+
+function parseKey(secret: string): BackupDecryptionKey {
+  try {
+    return BackupDecryptionKey.fromBase64(secret);
+  } catch {
+    throw new EngineError('engine', 'The key of the backup is damaged.');
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * What this browser keeps of a device: the key of the library's store, whom keys were given to,
+ * and what was read. One database for each device, beside the two of the library.
+ */
+
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+
+import { noteStore, storeName } from '../stored_devices';
+
+/** How many messages are remembered against replays. The oldest are forgotten first. */
+const MOST_REMEMBERED = 50_000;
+/** How many are forgotten together, so that it is not done for each message. */
+const FORGET_AT_ONCE = 1_000;
+
+/** Whom the keys of a channel were given to last. */
+export interface Shared {
+  membersVersion: number;
+  memberIds: string[];
+}
+
+/** A message that was read. */
+export interface Remembered {
+  messageId: string;
+  seq: number;
+}
+
+interface Schema extends DBSchema {
+  keys: { key: string; value: CryptoKey };
+  shared: { key: string; value: Shared };
+  /** How far this device knows the order of changes of users' devices. */
+  places: { key: string; value: number };
+  /** By channel, author and transaction. `order` grows, for forgetting the oldest. */
+  remembered: { key: string; value: Remembered & { order: number }; indexes: { order: number } };
+}
+
+/** The databases of one device. */
+export class DeviceStore {
+  /** The name of the library's store. */
+  readonly name: string;
+  readonly #database: IDBPDatabase<Schema>;
+  #remembered: number;
+  #order = 0;
+
+  private constructor(name: string, database: IDBPDatabase<Schema>, remembered: number) {
+    this.name = name;
+    this.#database = database;
+    this.#remembered = remembered;
+  }
+
+  /** Opens the store of a device, and makes it if there is none. */
+  static async open(userId: string, deviceId: string): Promise<DeviceStore> {
+    const name = storeName(userId, deviceId);
+    noteStore(name);
+    const database = await openDB<Schema>(name, 1, {
+      upgrade(fresh) {
+        fresh.createObjectStore('keys');
+        fresh.createObjectStore('shared');
+        fresh.createObjectStore('places');
+        fresh.createObjectStore('remembered').createIndex('order', 'order');
+      },
+    });
+    const store = new DeviceStore(name, database, await database.count('remembered'));
+    const newest = await database
+      .transaction('remembered')
+      .store.index('order')
+      .openCursor(null, 'prev');
+    store.#order = newest?.value.order ?? 0;
+    return store;
+  }
+
+  /**
+   * The key that the library's store is encrypted with. It is derived from one that the browser
+   * holds and gives to nobody, not even to this page: a copy of the databases alone, by a script
+   * that ran here or a backup of their contents, does not open the store. Somebody who has the
+   * whole profile of the browser can.
+   */
+  async libraryKey(): Promise<Uint8Array> {
+    const known = await this.#database.get('keys', 'library');
+    const key = known ?? (await this.#makeKey());
+    const name = new TextEncoder().encode(this.name);
+    return new Uint8Array(await crypto.subtle.sign('HMAC', key, name));
+  }
+
+  /** Whom the keys of a channel were given to last. */
+  shared(channelId: string): Promise<Shared | undefined> {
+    return this.#database.get('shared', channelId);
+  }
+
+  async noteShared(channelId: string, shared: Shared): Promise<void> {
+    await this.#database.put('shared', shared, channelId);
+  }
+
+  /** Up to where this device knows all changes of users' devices. */
+  deviceListsPosition(): Promise<number | undefined> {
+    return this.#database.get('places', 'device_lists');
+  }
+
+  async noteDeviceListsPosition(position: number): Promise<void> {
+    await this.#database.put('places', position, 'device_lists');
+  }
+
+  /** The message that something was read in first; that is `message` when it is new. */
+  async remember(key: string, message: Remembered): Promise<Remembered> {
+    const transaction = this.#database.transaction('remembered', 'readwrite');
+    const known = await transaction.store.get(key);
+    // The earlier one is the original, in whichever order they are read.
+    if (known !== undefined && known.seq <= message.seq) {
+      await transaction.done;
+      return known;
+    }
+    this.#order += 1;
+    if (known === undefined) this.#remembered += 1;
+    await transaction.store.put({ ...message, order: this.#order }, key);
+    await transaction.done;
+    if (this.#remembered > MOST_REMEMBERED) await this.#forgetOldest();
+    return message;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  async #makeKey(): Promise<CryptoKey> {
+    const algorithm: HmacKeyGenParams = { name: 'HMAC', hash: 'SHA-256' };
+    const key = await crypto.subtle.generateKey(algorithm, false, ['sign']);
+    await this.#database.put('keys', key, 'library');
+    return key;
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const transaction = this.#database.transaction('remembered', 'readwrite');
+    let cursor = await transaction.store.index('order').openCursor();
+    for (let count = 0; cursor !== null && count < FORGET_AT_ONCE; count += 1) {
+      await cursor.delete();
+      this.#remembered -= 1;
+      cursor = await cursor.continue();
+    }
+    await transaction.done;
+  }
+}

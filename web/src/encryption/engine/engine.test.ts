@@ -1,0 +1,331 @@
+// @vitest-environment node
+import 'fake-indexeddb/auto';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { Person } from '../testing/people';
+import { PASSWORD, ScriptedKeyServer } from '../testing/scripted_key_server';
+
+let server: ScriptedKeyServer;
+const people: Person[] = [];
+
+beforeEach(() => {
+  server = new ScriptedKeyServer();
+});
+
+afterEach(() => {
+  for (const person of people.splice(0)) person.engine.close();
+});
+
+async function arrive(): Promise<Person> {
+  const person = await Person.arrive(server);
+  people.push(person);
+  return person;
+}
+
+async function signIn(userId: string): Promise<Person> {
+  const person = await Person.signIn(server, userId);
+  people.push(person);
+  return person;
+}
+
+describe('a first message', () => {
+  test('is read by the members and by its author, and is theirs', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    const message = await alice.write(channel, 'hello');
+    expect(message.envelope.algorithm).toBe('m.megolm.v1.aes-sha2');
+    expect(message.envelope.device_id).toBe(alice.deviceId);
+    await bob.deliver();
+    expect(await bob.read(message)).toMatchObject({
+      state: 'clear',
+      plaintext: { body: 'hello' },
+      imported: false,
+    });
+    expect(await alice.text(message)).toBe('hello');
+  });
+
+  test('waits for its key, and is readable when the key has come', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    bob.connected = false;
+    const message = await alice.write(channel, 'hello');
+    expect(await bob.read(message)).toMatchObject({ state: 'waiting' });
+    await bob.deliver();
+    await bob.until(() => bob.told(message.envelope.session_id));
+    expect(await bob.text(message)).toBe('hello');
+  });
+});
+
+test('somebody who left cannot read what is written after it', async () => {
+  const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId, carol.userId);
+  expect(await bob.text(await alice.write(channel, 'before'))).toBe('before');
+  // The message is encrypted for all three, and then refused: one has left meanwhile.
+  const { members, membersVersion } = server.channel(channel);
+  const plaintext = alice.plaintext(channel, 'after');
+  const stale = { plaintext, memberIds: [...members], membersVersion };
+  const envelope = await alice.engine.encrypt(stale);
+  server.leave(channel, bob.userId);
+  expect(() => server.post(channel, alice.deviceId, membersVersion, envelope)).toThrow();
+  const message = await alice.write(channel, 'after');
+  await Promise.all([bob.deliver(), carol.deliver()]);
+  expect(message.envelope.session_id).not.toBe(envelope.session_id);
+  expect(await carol.text(message)).toBe('after');
+  expect(await bob.read(message)).toMatchObject({ state: 'waiting' });
+});
+
+test('somebody who joins reads what is written from then on, with the same session', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId);
+  const before = await alice.write(channel, 'before');
+  server.join(channel, bob.userId);
+  const after = await alice.write(channel, 'after');
+  await bob.deliver();
+  expect(after.envelope.session_id).toBe(before.envelope.session_id);
+  expect(await bob.text(after)).toBe('after');
+  expect(await bob.read(before)).toMatchObject({ state: 'waiting' });
+});
+
+describe('a new device', () => {
+  test('is locked until the recovery key brings the secrets and the history', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    const message = await bob.write(channel, 'long ago');
+    await alice.deliver();
+    expect(await alice.text(message)).toBe('long ago');
+    expect(alice.state.recovery).toBe('set_up');
+    const recoveryKey = await alice.engine.makeRecoveryKey();
+    expect(recoveryKey).toMatch(/^([1-9A-HJ-NP-Za-km-z]{4} ){11}[1-9A-HJ-NP-Za-km-z]{4}$/);
+    expect(alice.state.recovery).toBe('unlocked');
+
+    const second = await signIn(alice.userId);
+    expect(second.state.recovery).toBe('locked');
+    expect(await second.read(message)).toEqual({ state: 'locked' });
+    await expect(second.write(channel, 'let me in')).rejects.toMatchObject({ code: 'locked' });
+    await second.engine.unlock(recoveryKey.toLowerCase()).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'wrong_recovery_key' });
+    });
+    await second.engine.unlock(` ${recoveryKey}\n`);
+    expect(second.state.recovery).toBe('unlocked');
+    expect(await second.read(message)).toMatchObject({ state: 'waiting' });
+    await second.until(() => second.told(message.envelope.session_id));
+    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
+
+    await second.write(channel, 'here I am');
+    await bob.deliver();
+    const written = server.channel(channel).messages.at(-1);
+    if (written === undefined) throw new Error('nothing was written');
+    expect(await bob.text(written)).toBe('here I am');
+    // What is written to it comes with its key, and is known to be of its author.
+    const carol = await arrive();
+    server.join(channel, carol.userId);
+    const later = await carol.write(channel, 'welcome');
+    await second.deliver();
+    expect(await second.read(later)).toMatchObject({ state: 'clear', imported: false });
+  });
+
+  test('gets no keys as long as nobody vouches for it', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    const ghost = await signIn(bob.userId);
+    const message = await alice.write(channel, 'for bob');
+    await Promise.all([ghost.deliver(), bob.deliver()]);
+    expect(await bob.text(message)).toBe('for bob');
+    expect(await ghost.read(message)).toEqual({ state: 'locked' });
+  });
+});
+
+test('a recovery key that was replaced opens nothing', async () => {
+  const alice = await arrive();
+  const first = await alice.engine.makeRecoveryKey();
+  const second = await alice.engine.makeRecoveryKey();
+  const device = await signIn(alice.userId);
+  await expect(device.engine.unlock(first)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+  await device.engine.unlock(second);
+  expect(device.state.recovery).toBe('unlocked');
+});
+
+test('an identity is made only with the right password, and then with another try', async () => {
+  const person = await signIn(server.register());
+  expect(person.state.recovery).toBe('none');
+  await expect(person.engine.bootstrap('wrong', false)).rejects.toMatchObject({ status: 403 });
+  await person.engine.bootstrap(PASSWORD, false);
+  expect(person.state.recovery).toBe('set_up');
+});
+
+test('messages to a device that come twice, or late, do no harm', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  bob.connected = false;
+  const message = await alice.write(channel, 'hello');
+  const mailbox = [...server.device(bob.deviceId).mailbox];
+  expect(mailbox).not.toHaveLength(0);
+  await bob.engine.receive({ events: mailbox });
+  await bob.engine.receive({ events: mailbox });
+  expect(bob.acknowledged).toBe(mailbox.at(-1)?.id);
+  expect(await bob.text(message)).toBe('hello');
+  // The acknowledgement was lost, and the page was loaded again: they come once more.
+  server.device(bob.deviceId).mailbox = mailbox;
+  const again = await bob.reload();
+  people.push(again);
+  await again.deliver();
+  expect(server.device(bob.deviceId).mailbox).toHaveLength(0);
+  expect(await again.text(message)).toBe('hello');
+  expect(await again.text(await alice.write(channel, 'and on'))).toBe('and on');
+});
+
+test('a message is refused that the server says is from somebody else', async () => {
+  const [alice, bob, mallory] = [await arrive(), await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId, mallory.userId);
+  const message = await mallory.write(channel, 'I am alice');
+  await bob.deliver();
+  const forged = { ...message, authorId: alice.userId };
+  expect(await bob.read(forged)).toMatchObject({ state: 'refused' });
+  expect(await bob.text(message)).toBe('I am alice');
+});
+
+test('a message is refused that is repeated, or shown in another channel or place', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const message = await alice.write(channel, 'pay 10');
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('pay 10');
+  const repeat = { ...message, id: crypto.randomUUID(), seq: message.seq + 1 };
+  expect(await bob.read(repeat)).toMatchObject({ state: 'refused' });
+  const edit = { ...message, editedAt: new Date().toISOString() };
+  expect(await bob.read(edit)).toMatchObject({ state: 'refused' });
+  const elsewhere = { ...message, channelId: server.openChannel(alice.userId, bob.userId) };
+  expect((await bob.read(elsewhere)).state).not.toBe('clear');
+  // Also after the page was loaded again, and in whichever order they are read.
+  const again = await bob.reload();
+  people.push(again);
+  expect(await again.read(repeat)).toMatchObject({ state: 'refused' });
+  expect(await again.text(message)).toBe('pay 10');
+});
+
+test('an edit is readable at the message that it was made for only', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const message = await alice.write(channel, 'teh');
+  const other = await alice.write(channel, 'other');
+  const { members, membersVersion } = server.channel(channel);
+  const envelope = await alice.engine.encrypt({
+    plaintext: { ...alice.plaintext(channel, 'the'), replaces: message.id },
+    memberIds: [...members],
+    membersVersion,
+  });
+  await bob.deliver();
+  const editedAt = new Date().toISOString();
+  expect(await bob.text({ ...message, envelope, editedAt })).toBe('the');
+  expect(await bob.read({ ...other, envelope, editedAt })).toMatchObject({ state: 'refused' });
+});
+
+test('when its one-time keys run out, a device is reached by its fallback key', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  bob.connected = false;
+  server.device(bob.deviceId).oneTime.clear();
+  const message = await alice.write(channel, 'still there?');
+  expect(server.device(bob.deviceId).fallback?.used).toBe(true);
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('still there?');
+  await bob.until(() => server.device(bob.deviceId).oneTime.size > 0);
+});
+
+test('the 101st message of a session begins a new one', async () => {
+  const alice = await arrive();
+  const channel = server.openChannel(alice.userId);
+  const sessions = new Set<string>();
+  for (let count = 0; count < 102; count += 1) {
+    sessions.add((await alice.write(channel, `${count}`)).envelope.session_id);
+  }
+  expect(sessions.size).toBe(2);
+});
+
+test('a changed identity has to be acknowledged before anything is sent to it', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  await alice.write(channel, 'hello');
+  await bob.engine.bootstrap(PASSWORD, true);
+  await alice.deliver();
+  await expect(alice.write(channel, 'secret')).rejects.toMatchObject({
+    code: 'identity_changed',
+    userIds: [bob.userId],
+  });
+  expect(alice.state.identityChanges).toMatchObject([{ userId: bob.userId }]);
+  await alice.engine.acknowledgeIdentity(bob.userId);
+  expect(alice.state.identityChanges).toEqual([]);
+  const message = await alice.write(channel, 'secret');
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('secret');
+});
+
+test('a call that fails is made again, and what waits for it goes on', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  let failures = 2;
+  const { Problem } = await import('../../api/problem');
+  server.fails = (_, path) => {
+    if (!path.includes('room_keys/keys') || failures === 0) return undefined;
+    failures -= 1;
+    return new Problem(503, 'unavailable', 'Busy', 'Busy');
+  };
+  const message = await alice.write(channel, 'hello');
+  const backups = server.users.get(alice.userId)?.backups ?? [];
+  await alice.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
+  expect(failures).toBe(0);
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('hello');
+});
+
+describe('comparing pictures', () => {
+  test('brings a new device of a user the secrets', async () => {
+    const alice = await arrive();
+    const channel = server.openChannel(alice.userId);
+    const message = await alice.write(channel, 'note to self');
+    const second = await signIn(alice.userId);
+    await second.engine.requestVerification(alice.userId, null);
+    await alice.until(() => alice.state.verification?.stage === 'asked');
+    await alice.engine.acceptVerification();
+    await compare(alice, second);
+    await second.until(() => second.state.recovery === 'set_up');
+    await second.until(async () => (await second.read(message)).state === 'clear');
+  });
+
+  test('lets two people vouch for each other', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    await alice.engine.requestVerification(bob.userId, null);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    expect(bob.state.verification).toMatchObject({ withUserId: alice.userId });
+    await bob.engine.acceptVerification();
+    await compare(alice, bob);
+    const [device] = await alice.engine.devices(bob.userId);
+    expect(device).toMatchObject({ id: bob.deviceId, verified: true, own: false, here: false });
+  });
+
+  test('ends when the pictures differ', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    await alice.engine.requestVerification(bob.userId, bob.deviceId);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    await bob.engine.acceptVerification();
+    await bob.until(() => bob.state.verification?.stage === 'emoji');
+    await bob.engine.cancelVerification(true);
+    await alice.until(() => alice.state.verification?.stage === 'cancelled');
+    await alice.engine.cancelVerification(false);
+    expect(alice.state.verification).toBeNull();
+    const [device] = await alice.engine.devices(bob.userId);
+    expect(device).toMatchObject({ verified: false });
+  });
+
+  async function compare(one: Person, other: Person): Promise<void> {
+    await one.until(() => one.state.verification?.stage === 'emoji');
+    await other.until(() => other.state.verification?.stage === 'emoji');
+    expect(one.state.verification?.emoji).toHaveLength(7);
+    expect(one.state.verification?.emoji).toEqual(other.state.verification?.emoji);
+    await one.engine.confirmVerification();
+    await other.engine.confirmVerification();
+    await one.until(() => one.state.verification?.stage === 'done');
+    await other.until(() => other.state.verification?.stage === 'done');
+  }
+});

@@ -1,0 +1,294 @@
+/** The engine of encryption: the library, with what it needs of the server and of this browser. */
+
+import {
+  type CryptoEngine,
+  type Decryption,
+  type DeviceNews,
+  type EncryptionDevice,
+  type EncryptionRequest,
+  type EngineEvent,
+  type EngineState,
+  type Envelope,
+  type RecoveryState,
+  type SealedMessage,
+} from '../types';
+import { Backup } from './backup';
+import { DeviceStore } from './device_store';
+import { Identifiers } from './identifiers';
+import { Identities } from './identities';
+import { Incoming } from './incoming';
+import { type Exchange, KeyServer } from './key_server';
+import { DeviceId, initAsync, OlmMachine, StoreHandle, UserId } from './library';
+import { MissingKeys } from './missing_keys';
+import { OutgoingRequests } from './outgoing';
+import { OwnIdentity } from './own_identity';
+import { Reading } from './reading';
+import { SECRETS } from './secret_storage';
+import { Tracking } from './tracking';
+import { Verifications } from './verifications';
+import { Writing } from './writing';
+
+/** What an engine needs of its surroundings. */
+export interface EngineContext {
+  exchange: Exchange;
+  /** Tells what has changed. */
+  tell(event: EngineEvent): void;
+  /** Tells the server that messages to this device up to here are kept here. */
+  acknowledge(upTo: number): void;
+}
+
+/** One device's encryption. Only one may be open for a device at a time. */
+export class Engine implements CryptoEngine {
+  readonly #context: EngineContext;
+  readonly #machine: OlmMachine;
+  readonly #names: Identifiers;
+  readonly #store: DeviceStore;
+  readonly #outgoing: OutgoingRequests;
+  readonly #tracking: Tracking;
+  readonly #backup: Backup;
+  readonly #missing: MissingKeys;
+  readonly #identity: OwnIdentity;
+  readonly #identities: Identities;
+  readonly #verifications: Verifications;
+  readonly #incoming: Incoming;
+  readonly #reading: Reading;
+  readonly #writing: Writing;
+  #recovery: RecoveryState = 'unknown';
+  #closed = false;
+
+  private constructor(
+    context: EngineContext,
+    machine: OlmMachine,
+    names: Identifiers,
+    store: DeviceStore,
+    outgoing: OutgoingRequests,
+    tracking: Tracking,
+    server: KeyServer,
+  ) {
+    this.#context = context;
+    this.#machine = machine;
+    this.#names = names;
+    this.#store = store;
+    this.#outgoing = outgoing;
+    this.#tracking = tracking;
+    this.#backup = new Backup(machine, server, outgoing, () => this.#missing.forget());
+    this.#missing = new MissingKeys(machine, names, server, this.#backup);
+    const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
+    this.#identity = new OwnIdentity(own);
+    this.#identities = new Identities(machine, names, () => this.#show());
+    this.#verifications = new Verifications({
+      machine,
+      names,
+      outgoing,
+      changed: () => this.#show(),
+      verified: () => void this.#lookAgain().catch(() => {}),
+    });
+    this.#incoming = new Incoming({
+      machine,
+      server,
+      store,
+      acknowledge: (upTo) => context.acknowledge(upTo),
+      know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
+      received: (events) => this.#verifications.received(events),
+      changed: () => outgoing.flushSoon(),
+      failed: () => outgoing.flushSoon(),
+    });
+    const recovery = () => this.#recovery;
+    this.#reading = new Reading({
+      machine,
+      names,
+      store,
+      recovery,
+      missing: (channelId, sessionId) => this.#missing.fetch(channelId, sessionId),
+    });
+    const identities = this.#identities;
+    this.#writing = new Writing({
+      machine,
+      names,
+      store,
+      outgoing,
+      tracking,
+      identities,
+      recovery,
+    });
+  }
+
+  /** Opens the engine of the device that is signed in, and publishes its keys if need be. */
+  static async open(context: EngineContext): Promise<Engine> {
+    const server = new KeyServer(context.exchange);
+    const [who] = await Promise.all([server.whoAmI(), initAsync()]);
+    const names = new Identifiers(who.user_id, who.device_id);
+    const store = await DeviceStore.open(names.userId, names.deviceId);
+    const handle = await StoreHandle.openWithKey(store.name, await store.libraryKey(), SILENT);
+    const machine = await OlmMachine.initFromStore(
+      new UserId(who.user_id),
+      new DeviceId(who.device_id),
+      handle,
+      SILENT,
+    );
+    const outgoing = new OutgoingRequests(machine, server);
+    const tracking = await Tracking.begin(machine, names, outgoing);
+    const engine = new Engine(context, machine, names, store, outgoing, tracking, server);
+    try {
+      await engine.#start();
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
+    return engine;
+  }
+
+  /** What the server tells this device. */
+  receive(news: DeviceNews): Promise<void> {
+    return this.#incoming.take(news);
+  }
+
+  async state(): Promise<EngineState> {
+    return this.#state;
+  }
+
+  encrypt(request: EncryptionRequest): Promise<Envelope> {
+    return this.#writing.encrypt(request).finally(() => this.#backup.uploadSoon());
+  }
+
+  async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
+    const authors = messages.map(({ authorId }) => authorId);
+    // Without a connection, what is known has to do.
+    await this.#tracking.know([...new Set(authors)]).catch(() => {});
+    const decrypted: Decryption[] = [];
+    for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
+    return decrypted;
+  }
+
+  track(userIds: string[]): Promise<void> {
+    return this.#tracking.know(userIds);
+  }
+
+  async bootstrap(password: string, replace: boolean): Promise<void> {
+    await this.#identity.bootstrap(password, replace);
+    await this.#lookAgain();
+  }
+
+  async makeRecoveryKey(): Promise<string> {
+    const key = await this.#identity.makeRecoveryKey();
+    await this.#lookAgain();
+    return key;
+  }
+
+  async unlock(recoveryKey: string): Promise<void> {
+    await this.#identity.unlock(recoveryKey);
+    await this.#lookAgain();
+  }
+
+  async devices(userId: string): Promise<EncryptionDevice[]> {
+    await this.#tracking.know([userId]);
+    const own = userId === this.#names.userId;
+    const devices = await this.#machine.getUserDevices(new UserId(this.#names.user(userId)));
+    return devices.devices().map((device) => {
+      const id = device.deviceId.toString();
+      const here = own && id === this.#names.deviceId;
+      const verified = own ? device.isCrossSignedByOwner() : device.isVerified();
+      return { id, name: device.displayName ?? '', verified, own, here };
+    });
+  }
+
+  async requestVerification(userId: string, deviceId: string | null): Promise<void> {
+    await this.#tracking.know([userId]);
+    await this.#verifications.request(userId, deviceId);
+  }
+
+  acceptVerification(): Promise<void> {
+    return this.#verifications.accept();
+  }
+
+  confirmVerification(): Promise<void> {
+    return this.#verifications.confirm();
+  }
+
+  cancelVerification(mismatch: boolean): Promise<void> {
+    return this.#verifications.cancel(mismatch);
+  }
+
+  async acknowledgeIdentity(userId: string): Promise<void> {
+    await this.#identities.acknowledge(userId);
+    this.#context.tell({ type: 'devices', userIds: [userId] });
+  }
+
+  /** Lets the store go, for another tab or for removing it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outgoing.close();
+    this.#backup.close();
+    this.#missing.close();
+    this.#machine.close();
+    this.#store.close();
+  }
+
+  get #state(): EngineState {
+    return {
+      recovery: this.#recovery,
+      verification: this.#verifications.progress,
+      identityChanges: this.#identities.changes,
+    };
+  }
+
+  async #start(): Promise<void> {
+    const { tell } = this.#context;
+    this.#machine.registerRoomKeyUpdatedCallback(async (keys) => {
+      tell({ type: 'keys', sessionIds: keys.map(({ sessionId }) => sessionId) });
+      this.#backup.uploadSoon();
+    });
+    this.#machine.registerRoomKeysWithheldCallback(async (keys) => {
+      tell({ type: 'keys', sessionIds: keys.map(({ sessionId }) => sessionId) });
+    });
+    this.#machine.registerDevicesUpdatedCallback(async (users) => {
+      tell({ type: 'devices', userIds: users.map((user) => this.#names.userIdIn(user)) });
+    });
+    this.#machine.registerUserIdentityUpdatedCallback(async (user) => {
+      const userId = this.#names.userIdIn(user.toString());
+      // Asked in a moment: the library holds its locks while it calls.
+      queueMicrotask(() => void this.#identityUpdated(userId).catch(() => {}));
+    });
+    this.#machine.registerReceiveSecretCallback(async (name, value) => {
+      if (name === SECRETS.backup)
+        setTimeout(() => void this.#backupKeyCame(value).catch(() => {}));
+    });
+    await this.#identity.ask();
+    await this.#backup.resume();
+    this.#recovery = await this.#identity.recovery();
+  }
+
+  async #identityUpdated(userId: string): Promise<void> {
+    if (this.#closed) return;
+    if (userId === this.#names.userId) {
+      await this.#identity.ask();
+      await this.#lookAgain();
+    } else await this.#identities.updated(userId);
+  }
+
+  /** Another device of the user has sent the key of the backup. */
+  async #backupKeyCame(value: string): Promise<void> {
+    if (this.#closed || !(await this.#backup.unlock(value))) return;
+    await this.#machine.deleteSecretsFromInbox(SECRETS.backup);
+    this.#context.tell({ type: 'keys', sessionIds: null });
+  }
+
+  /** What this device may do could have changed. */
+  async #lookAgain(): Promise<void> {
+    const before = this.#recovery;
+    this.#identity.forget();
+    this.#recovery = await this.#identity.recovery();
+    this.#show();
+    // What could not be read for want of a secret may be read now.
+    if (before !== this.#recovery) this.#context.tell({ type: 'keys', sessionIds: null });
+    this.#outgoing.flushSoon();
+  }
+
+  #show(): void {
+    if (!this.#closed) this.#context.tell({ type: 'state', state: this.#state });
+  }
+}
+
+/** The library speaks of keys' ids and users; nothing of that belongs on a console. */
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,0 +1,90 @@
+/** What the server tells this device, taken into the library's store. */
+
+import {
+  DecryptionSettings,
+  DeviceLists,
+  type OlmMachine,
+  type ProcessedToDeviceEvent,
+  TrustRequirement,
+  UserId,
+} from './library';
+import type { DeviceNews } from '../types';
+import type { DeviceStore } from './device_store';
+import type { KeyServer } from './key_server';
+
+/** What becomes of it. */
+export interface IncomingContext {
+  machine: OlmMachine;
+  server: KeyServer;
+  store: DeviceStore;
+  /** What was told up to here is in the store: the server need not keep it any more. */
+  acknowledge(upTo: number): void;
+  /** Learns the devices of users, by their full names: what they ask is ignored otherwise. */
+  know(users: string[]): Promise<void>;
+  /** These messages to this device were read. */
+  received(events: ProcessedToDeviceEvent[]): Promise<void>;
+  /** It may have given rise to requests. */
+  changed(): void;
+  failed(error: unknown): void;
+}
+
+/** Takes news in, in the order in which they came. */
+export class Incoming {
+  readonly #context: IncomingContext;
+  #taking: Promise<void> = Promise.resolve();
+  /** The place of the newest message that is in the store. */
+  #taken = 0;
+
+  constructor(context: IncomingContext) {
+    this.#context = context;
+  }
+
+  /** Takes news in, after those that came before. */
+  take(news: DeviceNews): Promise<void> {
+    this.#taking = this.#taking.then(() => this.#take(news)).catch(this.#context.failed);
+    return this.#taking;
+  }
+
+  async #take(news: DeviceNews): Promise<void> {
+    const { machine } = this.#context;
+    const missed = news.position !== undefined || news.limited ? await this.#missed() : [];
+    // The server sends again what it has no acknowledgement for.
+    const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
+    const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
+    const asking = fresh.filter(({ type }) => type === 'm.key.verification.request');
+    if (asking.length > 0) await this.#context.know(asking.map(({ sender }) => sender));
+    const processed = await machine.receiveSyncChanges(
+      JSON.stringify(events),
+      new DeviceLists(
+        [...(news.changed ?? []), ...missed].map((user) => new UserId(user)),
+        (news.left ?? []).map((user) => new UserId(user)),
+      ),
+      new Map(Object.entries(news.oneTimeKeys ?? {})),
+      news.unusedFallbackKeys === undefined ? undefined : new Set(news.unusedFallbackKeys),
+      // Keys are taken from devices that nobody vouches for yet: whether what they open is
+      // believed is asked for each message.
+      new DecryptionSettings(TrustRequirement.Untrusted),
+    );
+    if (news.position !== undefined) {
+      await this.#context.store.noteDeviceListsPosition(news.position);
+    }
+    const last = news.events?.at(-1)?.id ?? 0;
+    this.#taken = Math.max(this.#taken, last);
+    if (last > 0) this.#context.acknowledge(last);
+    await this.#context.received(processed);
+    this.#context.changed();
+  }
+
+  /** Users whose devices changed while nobody told this device. */
+  async #missed(): Promise<string[]> {
+    const { machine, server, store } = this.#context;
+    const since = await store.deviceListsPosition();
+    try {
+      if (since !== undefined) return await server.changes(since);
+    } catch {
+      // It is not known who they are: then it may be anybody.
+    }
+    await machine.markAllTrackedUsersAsDirty();
+    return [];
+  }
+}

@@ -1,0 +1,156 @@
+/** The user's own identity: the keys by which they vouch for their devices and for others. */
+
+import { EngineError, type RecoveryState } from '../types';
+import type { Backup } from './backup';
+import type { Identifiers } from './identifiers';
+import type { KeyServer } from './key_server';
+import { DeviceId, type OlmMachine, OwnUserIdentity, UserId } from './library';
+import type { LibraryRequest, OutgoingRequests } from './outgoing';
+import { hasRecoveryKey, openSecrets, type Secrets, sealSecrets } from './secret_storage';
+import type { Tracking } from './tracking';
+
+/** What it needs of the rest. */
+export interface OwnIdentityContext {
+  machine: OlmMachine;
+  names: Identifiers;
+  server: KeyServer;
+  outgoing: OutgoingRequests;
+  tracking: Tracking;
+  backup: Backup;
+}
+
+/** Makes the identity, keeps its secrets, and brings them to new devices. */
+export class OwnIdentity {
+  readonly #context: OwnIdentityContext;
+  #hasRecoveryKey: boolean | null = null;
+  /**
+   * Whether the server has an identity of the user. The store may have one that never got there,
+   * because the password was wrong.
+   */
+  #published = false;
+
+  constructor(context: OwnIdentityContext) {
+    this.#context = context;
+  }
+
+  /** How this device stands to the identity, as far as the store knows. */
+  async recovery(): Promise<RecoveryState> {
+    if (!this.#published || (await this.#identity()) === undefined) return 'none';
+    if (!(await this.#isSigned())) return 'locked';
+    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server);
+    return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
+  }
+
+  /** Asks the server for the identity as it is now. */
+  async ask(): Promise<void> {
+    const { machine, names, server, tracking } = this.#context;
+    await tracking.know([names.userId]);
+    const user = names.user(names.userId);
+    const query = machine.queryKeysForUsers([new UserId(user)]);
+    const answer = await server.queryKeys(query.body);
+    const { master_keys } = JSON.parse(answer) as { master_keys?: Record<string, unknown> };
+    this.#published = master_keys?.[user] !== undefined;
+    await machine.markRequestAsSent(query.id, query.type, answer);
+  }
+
+  /** Makes an identity and a backup where they are missing. */
+  async bootstrap(password: string, replace: boolean): Promise<void> {
+    const { machine, server, outgoing, tracking, backup } = this.#context;
+    await this.ask();
+    const exists = this.#published;
+    if (exists && !replace) {
+      if (!(await this.#isSigned())) {
+        throw new EngineError(
+          'locked',
+          'This account has an identity already: unlock this device with the recovery key, or replace the identity.',
+        );
+      }
+      return backup.begin(false);
+    }
+    const requests = await machine.bootstrapCrossSigning(exists);
+    try {
+      // The device's own keys have to be there before somebody vouches for them.
+      const uploadKeys = requests.uploadKeysRequest as LibraryRequest | undefined;
+      if (uploadKeys !== undefined && uploadKeys !== null) await outgoing.send(uploadKeys);
+      await server.uploadSigningKeys(requests.uploadSigningKeysRequest.body, password);
+      await outgoing.send(requests.uploadSignaturesRequest);
+    } catch (error) {
+      // What the server has counts; keys that do not belong to it are forgotten.
+      await tracking.renew();
+      outgoing.flushSoon();
+      throw error;
+    }
+    if (exists) this.#hasRecoveryKey = null;
+    await tracking.renew();
+    await this.ask();
+    await backup.begin(true);
+  }
+
+  /** Makes a new recovery key and seals the secrets with it. */
+  async makeRecoveryKey(): Promise<string> {
+    const { machine, server, backup } = this.#context;
+    const keys = await machine.exportCrossSigningKeys();
+    await backup.begin(false);
+    const backupKey = await backup.key();
+    const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
+    if (!masterKey || !selfSigning || !userSigningKey || !backupKey) {
+      throw new EngineError(
+        'locked',
+        'This device does not have the secrets that a recovery key protects. Unlock it first, or make the recovery key on another device of yours.',
+      );
+    }
+    const secrets: Secrets = {
+      master: masterKey,
+      selfSigning,
+      userSigning: userSigningKey,
+      backup: backupKey,
+    };
+    const recoveryKey = await sealSecrets(server, secrets);
+    this.#hasRecoveryKey = true;
+    return recoveryKey;
+  }
+
+  /** Takes the secrets that the recovery key opens, and vouches for this device with them. */
+  async unlock(recoveryKey: string): Promise<void> {
+    const { machine, server, outgoing, names, backup } = this.#context;
+    const secrets = await openSecrets(server, recoveryKey);
+    await this.ask();
+    const { master, selfSigning, userSigning } = secrets;
+    const status = await machine.importCrossSigningKeys(master, selfSigning, userSigning);
+    if (!status.hasMaster || !status.hasSelfSigning || !status.hasUserSigning) {
+      throw new EngineError(
+        'wrong_recovery_key',
+        'The secrets that this recovery key opens do not belong to the identity that the server shows for this account.',
+      );
+    }
+    const device = await machine.getDevice(
+      new UserId(names.user(names.userId)),
+      new DeviceId(names.deviceId),
+    );
+    if (device === undefined) throw new EngineError('engine', 'This device is not known yet.');
+    await outgoing.send(await device.verify());
+    this.#hasRecoveryKey = true;
+    await this.ask();
+    if (secrets.backup !== undefined) await backup.unlock(secrets.backup);
+  }
+
+  /** Reads again whether there is a recovery key: another device may have made one. */
+  forget(): void {
+    this.#hasRecoveryKey = null;
+  }
+
+  async #identity(): Promise<OwnUserIdentity | undefined> {
+    const { machine, names } = this.#context;
+    const identity = await machine.getIdentity(new UserId(names.user(names.userId)));
+    return identity instanceof OwnUserIdentity ? identity : undefined;
+  }
+
+  async #isSigned(): Promise<boolean> {
+    const { machine, names } = this.#context;
+    const device = await machine.getDevice(
+      new UserId(names.user(names.userId)),
+      new DeviceId(names.deviceId),
+    );
+    return device?.isCrossSignedByOwner() ?? false;
+  }
+}

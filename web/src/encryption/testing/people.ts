@@ -1,0 +1,135 @@
+/** People with devices, for tests: each has a real engine on a scripted server. */
+
+import { Engine } from '../engine/engine';
+import type { Decryption, EngineEvent, EngineState, Plaintext, SealedMessage } from '../types';
+import { PASSWORD, type ScriptedKeyServer } from './scripted_key_server';
+
+/** One device of a person, with its engine. */
+export class Person {
+  readonly events: EngineEvent[] = [];
+  /** Whether what the server tells reaches the device at once. */
+  connected = true;
+  acknowledged = 0;
+  state!: EngineState;
+  #delivering: Promise<void> = Promise.resolve();
+  #wake: (() => void)[] = [];
+
+  private constructor(
+    readonly server: ScriptedKeyServer,
+    readonly userId: string,
+    readonly deviceId: string,
+    public engine: Engine,
+  ) {}
+
+  /** Somebody who has set up encryption, on their first device. */
+  static async arrive(server: ScriptedKeyServer): Promise<Person> {
+    const person = await Person.signIn(server, server.register());
+    await person.engine.bootstrap(PASSWORD, false);
+    return person;
+  }
+
+  /** A new device of a user. */
+  static async signIn(server: ScriptedKeyServer, userId: string): Promise<Person> {
+    return Person.#open(server, userId, server.signIn(userId));
+  }
+
+  /** The same device, after its page was loaded again. */
+  async reload(): Promise<Person> {
+    this.engine.close();
+    return Person.#open(this.server, this.userId, this.deviceId);
+  }
+
+  static async #open(server: ScriptedKeyServer, userId: string, deviceId: string): Promise<Person> {
+    let person: Person | null = null;
+    const engine = await Engine.open({
+      exchange: server.exchange(deviceId),
+      tell: (event) => person?.hear(event),
+      acknowledge: (upTo) => person?.acknowledge(upTo),
+    });
+    person = new Person(server, userId, deviceId, engine);
+    person.state = await engine.state();
+    server.device(deviceId).ring = () => person?.deliverSoon();
+    person.deliverSoon();
+    return person;
+  }
+
+  hear(event: EngineEvent): void {
+    this.events.push(event);
+    if (event.type === 'state') this.state = event.state;
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  /** Waits until something that the engine tells makes this true. */
+  async until(true_: () => boolean | Promise<boolean>): Promise<void> {
+    for (let round = 0; round < 1000; round += 1) {
+      if (await true_()) return;
+      await new Promise<void>((resolve) => {
+        this.#wake.push(resolve);
+        setTimeout(resolve, 20);
+      });
+    }
+    throw new Error('it did not come to that');
+  }
+
+  /** Whether the engine has told that the key of a session came. */
+  told(sessionId: string): boolean {
+    return this.events.some(
+      (event) => event.type === 'keys' && event.sessionIds?.includes(sessionId),
+    );
+  }
+
+  acknowledge(upTo: number): void {
+    this.acknowledged = upTo;
+    const device = this.server.device(this.deviceId);
+    device.mailbox = device.mailbox.filter(({ id }) => id > upTo);
+  }
+
+  deliverSoon(): void {
+    if (this.connected) void this.deliver();
+  }
+
+  /** Hands over what is in the mailbox, with the state of the keys. */
+  deliver(): Promise<void> {
+    this.#delivering = this.#delivering.then(async () => {
+      const { mailbox, changed, fallback } = this.server.device(this.deviceId);
+      const news = [...changed];
+      changed.clear();
+      await this.engine.receive({
+        events: [...mailbox],
+        changed: news,
+        oneTimeKeys: this.server.counts(this.deviceId),
+        unusedFallbackKeys: fallback !== null && !fallback.used ? ['signed_curve25519'] : [],
+      });
+    });
+    return this.#delivering;
+  }
+
+  plaintext(channelId: string, body: string): Plaintext {
+    const txn_id = crypto.randomUUID();
+    return { channel_id: channelId, txn_id, body, format: 'markdown', mentions: [] };
+  }
+
+  /** Encrypts for the members as they are now, and sends. */
+  async write(channelId: string, body: string): Promise<SealedMessage> {
+    const { members, membersVersion } = this.server.channel(channelId);
+    const envelope = await this.engine.encrypt({
+      plaintext: this.plaintext(channelId, body),
+      memberIds: [...members],
+      membersVersion,
+    });
+    return this.server.post(channelId, this.deviceId, membersVersion, envelope);
+  }
+
+  async read(message: SealedMessage): Promise<Decryption> {
+    const [decryption] = await this.engine.decrypt([message]);
+    if (decryption === undefined) throw new Error('nothing came of it');
+    return decryption;
+  }
+
+  /** What a message says; fails with the reason if it cannot be read. */
+  async text(message: SealedMessage): Promise<string> {
+    const decryption = await this.read(message);
+    if (decryption.state !== 'clear') throw new Error(JSON.stringify(decryption));
+    return decryption.plaintext.body;
+  }
+}

@@ -1,0 +1,122 @@
+/** Between the connection of this tab and the engine of encryption that all tabs share. */
+
+import type { SharedEngine } from '../encryption/shared_engine';
+import { hasStore, removeStores, storeName } from '../encryption/stored_devices';
+import type { CryptoEngine, DeviceNews, EngineEvent } from '../encryption/types';
+import type { ClientFrame, DeviceFrame, Hello } from '../protocol/frames';
+
+/** With fewer one-time keys than this on the server, more are brought, needed here or not. */
+const FEW_ONE_TIME_KEYS = 10;
+
+/** What the link needs of the rest. */
+export interface EncryptionLinkContext {
+  exchange(method: string, path: string, body?: string): Promise<string>;
+  send(frame: ClientFrame): boolean;
+  reconnect(): void;
+  /** The device has something to do although nobody here waits for it. */
+  wanted(): void;
+}
+
+/** The device that is signed in, and its share of the engine. */
+export class EncryptionLink {
+  readonly #context: EncryptionLinkContext;
+  #shared: SharedEngine | null = null;
+  #device: { userId: string; deviceId: string } | null = null;
+  #waiting: DeviceNews[] = [];
+  #onEvent: (event: EngineEvent) => void = () => {};
+
+  constructor(context: EncryptionLinkContext) {
+    this.#context = context;
+  }
+
+  /** A new connection of this tab. */
+  greeted(hello: Hello): void {
+    this.#device = { userId: hello.user_id, deviceId: hello.session_id };
+    this.#shared?.connected();
+    this.#waiting = [];
+    const { device_lists_position: position } = hello;
+    if (position === undefined) return;
+    this.#hand({ position });
+    // Nobody can write to a device that has published no keys.
+    const { userId, deviceId } = this.#device;
+    if (!hasStore(storeName(userId, deviceId))) this.#context.wanted();
+  }
+
+  /** The server tells the device something. */
+  receive(frame: DeviceFrame): void {
+    switch (frame.type) {
+      case 'to_device':
+        this.#hand({ events: frame.events });
+        return this.#context.wanted();
+      case 'device_lists':
+        return this.#hand({
+          changed: frame.changed,
+          left: frame.left,
+          limited: frame.limited ?? false,
+        });
+      case 'one_time_keys': {
+        this.#hand({
+          oneTimeKeys: frame.counts,
+          unusedFallbackKeys: frame.unused_fallback_key_types,
+        });
+        const few = Object.values(frame.counts).some((count) => count < FEW_ONE_TIME_KEYS);
+        if (few) this.#context.wanted();
+      }
+    }
+  }
+
+  /** Opens the engine, in this tab or by way of another one. */
+  async open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine> {
+    this.#onEvent = onEvent;
+    const shared = (this.#shared ??= await this.#share());
+    await shared.open();
+    return shared.engine;
+  }
+
+  /** The session is over: its keys are removed from this browser. */
+  end(): void {
+    this.#close();
+    this.#device = null;
+    this.#waiting = [];
+    this.#onEvent = () => {};
+    void removeStores().catch(() => {});
+  }
+
+  /** The page is being closed: another tab may have the keys. */
+  close(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    this.#shared?.close();
+    this.#shared = null;
+  }
+
+  #hand(news: DeviceNews): void {
+    if (this.#shared !== null) return this.#shared.receive(news);
+    this.#waiting.push(news);
+  }
+
+  async #share(): Promise<SharedEngine> {
+    const { userId, deviceId } = this.#device ?? (await this.#askWhoIAm());
+    const { exchange, reconnect, send } = this.#context;
+    const { shareEngine } = await import('../encryption/open_engine');
+    const shared = shareEngine({
+      userId,
+      deviceId,
+      exchange,
+      onEvent: (event) => this.#onEvent(event),
+      acknowledge: (upTo) => void send({ type: 'to_device_ack', up_to: upTo }),
+      reconnect,
+    });
+    for (const news of this.#waiting.splice(0)) shared.receive(news);
+    return shared;
+  }
+
+  /** Without a connection the server can still be asked. */
+  async #askWhoIAm(): Promise<{ userId: string; deviceId: string }> {
+    const text = await this.#context.exchange('GET', '/api/e2ee/whoami');
+    const { user_id, device_id } = JSON.parse(text) as { user_id: string; device_id: string };
+    return { userId: user_id.slice(1, user_id.indexOf(':')), deviceId: device_id };
+  }
+}

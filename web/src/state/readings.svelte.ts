@@ -1,0 +1,210 @@
+/** What encrypted messages say, as far as it can be read here. */
+
+import { SvelteMap } from 'svelte/reactivity';
+
+import type { Message, UserMessage } from '../api/types';
+import type { CryptoEngine, Decryption, Plaintext, SealedMessage } from '../encryption/types';
+import type { UserContent } from './message_content';
+
+/** How many messages are held: those of all timelines that are held, and some more. */
+const MOST_HELD = 6_000;
+/** How many messages are decrypted in one call, so that the first appear before the last. */
+const TOGETHER = 20;
+
+/** What waits for its key is tried again after this time: somebody may have backed it up. */
+const LOOK_AGAIN_MS = 60_000;
+/** How often that is done, before only news of keys count. */
+const MOST_LOOKS = 30;
+
+/** What reading needs of the rest. */
+export interface ReadingsContext {
+  /** The engine, loaded if need be. */
+  engine(): Promise<CryptoEngine>;
+  userId(): string;
+  /** This message mentions the user, and is read for the first time here. */
+  mentioned(message: UserMessage, body: string): void;
+}
+
+interface Reading {
+  /** Which version of the message was read. */
+  editedAt: string | null;
+  content: UserContent;
+  /** What to try again when keys come; null once it was read. */
+  sealed: SealedMessage | null;
+}
+
+const DECRYPTING: UserContent = { state: 'waiting', reason: 'Decrypting…' };
+
+/** Reads encrypted messages when somebody looks at them, and again when their keys come. */
+export class Readings {
+  readonly #context: ReadingsContext;
+  readonly #read = new SvelteMap<string, Reading>();
+  /** Messages to decrypt, by their ids. */
+  readonly #queue = new Map<string, UserMessage>();
+  /** New messages, which may mention the user, by their ids. */
+  readonly #fresh = new Map<string, UserMessage>();
+  #working = false;
+  #generation = 0;
+  #looks = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: ReadingsContext) {
+    this.#context = context;
+  }
+
+  /** What to show of a message. It is decrypted soon, if it was not. */
+  contentOf(message: UserMessage): UserContent {
+    const reading = this.#read.get(message.id);
+    if (reading?.editedAt === editedAtOf(message)) return reading.content;
+    this.#enqueue(message);
+    // Until an edit is decrypted, what it replaces is shown.
+    return reading?.content ?? DECRYPTING;
+  }
+
+  /** Messages came live: they are read, because they may mention the user. */
+  arrived(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.kind !== 'user' || message.deleted) continue;
+      if (message.author.user_id === this.#context.userId()) continue;
+      if (this.#read.has(message.id)) continue;
+      this.#fresh.set(message.id, message);
+      this.#enqueue(message);
+    }
+  }
+
+  /** The user has just written this here: it need not be decrypted. */
+  wrote(messageId: string, editedAt: string | null, plaintext: Plaintext): void {
+    const content = this.#clear(plaintext, false);
+    this.#keep(messageId, { editedAt, content, sealed: null });
+  }
+
+  /** Keys came; null if it is not known of which sessions. */
+  keysCame(sessionIds: readonly string[] | null): void {
+    this.#again(
+      ({ state }, { envelope }) =>
+        state !== 'refused' && (sessionIds?.includes(envelope.session_id) ?? true),
+    );
+  }
+
+  /** The devices of users have changed: what was refused may be known to be true now. */
+  devicesChanged(userIds: readonly string[]): void {
+    this.#again((_, { authorId }) => userIds.includes(authorId));
+  }
+
+  /** Forgets everything: somebody else is signed in. */
+  clear(): void {
+    this.#generation += 1;
+    this.#read.clear();
+    this.#queue.clear();
+    this.#fresh.clear();
+    this.#looks = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #again(which: (content: UserContent, sealed: SealedMessage) => boolean): void {
+    const again: SealedMessage[] = [];
+    for (const { content, sealed } of this.#read.values()) {
+      if (sealed !== null && which(content, sealed)) again.push(sealed);
+    }
+    if (again.length > 0) void this.#decryptAll(again);
+  }
+
+  #enqueue(message: UserMessage): void {
+    this.#queue.set(message.id, message);
+    if (this.#working) return;
+    this.#working = true;
+    // Not now: somebody is being drawn who asks.
+    queueMicrotask(() => void this.#work());
+  }
+
+  async #work(): Promise<void> {
+    const generation = this.#generation;
+    const messages = [...this.#queue.values()];
+    // Those looked at last are on the screen.
+    const sealed = messages.reverse().flatMap((message) => sealedOf(message) ?? []);
+    this.#queue.clear();
+    await this.#decryptAll(sealed);
+    this.#working = false;
+    if (generation === this.#generation && this.#queue.size > 0) {
+      this.#working = true;
+      void this.#work();
+    }
+  }
+
+  async #decryptAll(sealed: readonly SealedMessage[]): Promise<void> {
+    const generation = this.#generation;
+    for (let start = 0; start < sealed.length; start += TOGETHER) {
+      const part = sealed.slice(start, start + TOGETHER);
+      let decryptions: Decryption[];
+      try {
+        decryptions = await (await this.#context.engine()).decrypt(part);
+      } catch {
+        // The engine says what is wrong with it. Once it is there, they are tried again.
+        decryptions = part.map(() => ({ state: 'waiting', reason: 'Encryption is not ready.' }));
+      }
+      if (generation !== this.#generation) return;
+      for (const [index, message] of part.entries()) {
+        const decryption = decryptions[index];
+        if (decryption !== undefined) this.#take(message, decryption);
+      }
+    }
+  }
+
+  #take(sealed: SealedMessage, decryption: Decryption): void {
+    const known = this.#read.get(sealed.id);
+    // An older version, decrypted late, does not take the place of a newer one.
+    if ((sealed.editedAt ?? '') < (known?.editedAt ?? '')) return;
+    const clear = decryption.state === 'clear';
+    const content = clear ? this.#clear(decryption.plaintext, decryption.imported) : decryption;
+    this.#keep(sealed.id, { editedAt: sealed.editedAt, content, sealed: clear ? null : sealed });
+    if (clear) this.#looks = 0;
+    else if (content.state === 'waiting') this.#lookAgainLater();
+    if (content.state !== 'clear') return;
+    const fresh = this.#fresh.get(sealed.id);
+    this.#fresh.delete(sealed.id);
+    if (fresh !== undefined && content.mentionsMe) this.#context.mentioned(fresh, content.body);
+  }
+
+  #lookAgainLater(): void {
+    if (this.#looks >= MOST_LOOKS) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#looks += 1;
+      this.#again(({ state }) => state === 'waiting');
+    }, LOOK_AGAIN_MS);
+  }
+
+  #clear({ body, mentions }: Plaintext, imported: boolean): UserContent {
+    const mentionsMe = mentions.includes(this.#context.userId());
+    return { state: 'clear', body, mentions, mentionsMe, imported };
+  }
+
+  #keep(messageId: string, reading: Reading): void {
+    this.#read.set(messageId, reading);
+    for (const oldest of this.#read.keys()) {
+      if (this.#read.size <= MOST_HELD) break;
+      this.#read.delete(oldest);
+      this.#fresh.delete(oldest);
+    }
+  }
+}
+
+/** The message as it is decrypted; nothing if it was deleted. */
+function sealedOf(message: UserMessage): SealedMessage | undefined {
+  if (!message.envelope) return undefined;
+  return {
+    id: message.id,
+    channelId: message.channel_id,
+    seq: message.seq,
+    authorId: message.author.user_id,
+    deviceId: message.author.device_id,
+    createdAt: message.created_at,
+    editedAt: editedAtOf(message),
+    envelope: message.envelope,
+  };
+}
+
+function editedAtOf(message: UserMessage): string | null {
+  return message.edited_at ?? null;
+}

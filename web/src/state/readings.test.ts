@@ -1,0 +1,132 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+
+import type { UserMessage } from '../api/types';
+import type { CryptoEngine, Decryption, SealedMessage } from '../encryption/types';
+import { Readings } from './readings.svelte';
+
+const decryptions = new Map<string, Decryption>();
+const asked: string[] = [];
+const mentioned: string[] = [];
+let ready = true;
+let readings: Readings;
+
+beforeEach(() => {
+  decryptions.clear();
+  asked.length = 0;
+  mentioned.length = 0;
+  ready = true;
+  readings = new Readings({
+    engine: async () => {
+      if (!ready) throw new Error('not there yet');
+      return {
+        decrypt: async (messages: SealedMessage[]) =>
+          messages.map(({ id, editedAt }) => {
+            asked.push(id);
+            const waiting: Decryption = { state: 'waiting', reason: 'No key.' };
+            return decryptions.get(`${id}${editedAt ?? ''}`) ?? waiting;
+          }),
+      } as unknown as CryptoEngine;
+    },
+    userId: () => 'me',
+    mentioned: ({ id }) => mentioned.push(id),
+  });
+});
+
+function written(id: string, fields: Partial<UserMessage> = {}): UserMessage {
+  return {
+    id,
+    channel_id: 'c1',
+    seq: 1,
+    kind: 'user',
+    author: { user_id: 'bob', username: 'bob', display_name: 'Bob', device_id: 'd' },
+    encrypted: true,
+    envelope: {
+      algorithm: 'm.megolm.v1.aes-sha2',
+      ciphertext: 'x',
+      session_id: `session of ${id}`,
+      device_id: 'd',
+    },
+    created_at: '2026-06-04T13:34:30Z',
+    ...fields,
+  };
+}
+
+function clear(body: string, mentions: string[] = []): Decryption {
+  const plaintext = { channel_id: 'c1', txn_id: body, body, format: 'markdown' as const, mentions };
+  return { state: 'clear', plaintext, imported: false };
+}
+
+async function reads(message: UserMessage, content: object): Promise<void> {
+  await vi.waitFor(() => expect(readings.contentOf(message)).toMatchObject(content));
+}
+
+test('a message is decrypted when it is looked at, once', async () => {
+  decryptions.set('m1', clear('hello', ['me']));
+  expect(readings.contentOf(written('m1'))).toMatchObject({ state: 'waiting' });
+  await reads(written('m1'), { state: 'clear', body: 'hello', mentionsMe: true });
+  readings.contentOf(written('m1'));
+  expect(asked).toEqual(['m1']);
+});
+
+test('what waits for a key is read when the key comes', async () => {
+  await reads(written('m1'), { state: 'waiting', reason: 'No key.' });
+  decryptions.set('m1', clear('hello'));
+  readings.keysCame(['session of another']);
+  readings.keysCame(['session of m1']);
+  await reads(written('m1'), { state: 'clear', body: 'hello' });
+  expect(asked).toEqual(['m1', 'm1']);
+});
+
+test('what came before encryption was there is read when it is', async () => {
+  ready = false;
+  decryptions.set('m1', clear('hello'));
+  await reads(written('m1'), { reason: 'Encryption is not ready.' });
+  ready = true;
+  readings.keysCame(null);
+  await reads(written('m1'), { state: 'clear' });
+});
+
+test('what was refused is looked at again when the devices of its author change', async () => {
+  decryptions.set('m1', { state: 'refused', reason: 'Unknown device.' });
+  await reads(written('m1'), { state: 'refused' });
+  decryptions.set('m1', clear('hello'));
+  readings.keysCame(['session of m1']);
+  readings.devicesChanged(['carol']);
+  expect(asked).toEqual(['m1']);
+  readings.devicesChanged(['bob']);
+  await reads(written('m1'), { state: 'clear' });
+});
+
+test('an edit is read in the place of what it replaces, which is shown until then', async () => {
+  decryptions.set('m1', clear('teh'));
+  decryptions.set('m1later', clear('the'));
+  await reads(written('m1'), { body: 'teh' });
+  const edited = written('m1', { edited_at: 'later' });
+  expect(readings.contentOf(edited)).toMatchObject({ body: 'teh' });
+  await reads(edited, { body: 'the' });
+});
+
+test('a message that comes live and mentions the user alerts, once, also when its key is late', async () => {
+  decryptions.set('m1', clear('hey', ['me']));
+  readings.arrived([
+    written('m1'),
+    written('m2'),
+    written('m3', { author: { ...written('m3').author, user_id: 'me' } }),
+  ]);
+  await vi.waitFor(() => expect(mentioned).toEqual(['m1']));
+  decryptions.set('m2', clear('you', ['me']));
+  readings.keysCame(['session of m2']);
+  await vi.waitFor(() => expect(mentioned).toEqual(['m1', 'm2']));
+  readings.arrived([written('m1')]);
+  readings.keysCame(null);
+  await reads(written('m1'), { state: 'clear' });
+  expect(mentioned).toEqual(['m1', 'm2']);
+  expect(asked).not.toContain('m3');
+});
+
+test('what the user wrote here is not decrypted', async () => {
+  const plaintext = { channel_id: 'c1', txn_id: 't', body: 'mine', mentions: [] };
+  readings.wrote('m1', null, { ...plaintext, format: 'markdown' });
+  expect(readings.contentOf(written('m1'))).toMatchObject({ state: 'clear', body: 'mine' });
+  expect(asked).toEqual([]);
+});
