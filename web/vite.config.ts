@@ -53,6 +53,8 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['src/**/*.test.ts', 'build/**/*.test.ts'],
     restoreMocks: true,
+    // Tests wait for events; this is only for those that never come, also on a busy machine.
+    testTimeout: 30_000,
     // So that the parser is tested with the alias above.
     server: { deps: { inline: ['markdown-it'] } },
   },

@@ -2,7 +2,7 @@
 
 import './browser_gaps';
 
-import { render } from '@testing-library/svelte';
+import { configure, render } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import type { Component } from 'svelte';
 import { onTestFinished, vi } from 'vitest';
@@ -14,6 +14,9 @@ import { SharedBrowser, ScriptedPage } from '../../state/testing/shared_browser'
 import { Tabs } from '../../state/tabs';
 import Screen from './Screen.svelte';
 import { ScriptedEngine } from './scripted_engine';
+
+// Parts of the page are loaded when they are wanted, which takes a while on a busy machine.
+configure({ asyncUtilTimeout: 5_000 });
 
 /** What a call is answered with: a body, nothing (204), or a problem. */
 export type Answer = unknown;
