@@ -170,6 +170,7 @@ export class Client {
       engine: () => this.encryption.engine(),
       members: (channelId, again) => this.channels.membersState(channelId, again),
       post: (channel_id, txn_id, members_version, envelope) =>
+        // The document has one name for this part of the address; here it is a transaction's id.
         api.put('/api/channels/{channel_id}/messages/{message_id}', {
           path: { channel_id, message_id: txn_id },
           body: { members_version, envelope },
