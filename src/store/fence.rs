@@ -3,7 +3,8 @@
 //! A post takes it to number itself. Whatever a post depends on (its webhook, the channel's
 //! members, the channel itself) is changed only by a transaction that holds it, so a change
 //! that was answered binds every later post. Locks are taken in the order community, then
-//! channels by id, so that no two transactions wait for each other.
+//! channels by id, so that no two transactions wait for each other. The place in the order of device
+//! list changes, for which everybody waits who changes one, comes after all others.
 
 use deadpool_postgres::Transaction;
 

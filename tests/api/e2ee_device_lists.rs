@@ -262,7 +262,8 @@ async fn a_change_of_many_at_once_reaches_each_socket_from_its_own_place() {
 async fn a_change_is_told_although_the_database_did_not_say_at_once_to_whom() {
     // The first announcement is of ann's own coming.
     let failures = "device_list_audience=1*off->3*return->off";
-    let server = Launch::new().set("FAILPOINTS", failures).start().await;
+    let launch = Launch::new().set("FAILPOINTS", failures);
+    let server = launch.start().await;
     let community = server.community().await;
     let ann = community.member("ann").await;
     let mut socket = ann.socket().await;

@@ -8,7 +8,7 @@ use super::opaque::{Empty, OpaqueObject};
 use crate::domain::encryption::account_data::{AccountDataType, MAX_TYPES};
 use crate::http::answer::{Done, Found};
 use crate::http::extract::{Body, Device, Fields, Path, RequestBody};
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::http::state::ApiState;
 use crate::store::Kept;
 
@@ -75,12 +75,12 @@ pub(in crate::http) async fn remove(
     }
 }
 
+/// What is no type of sealed secrets names nothing.
 fn parse(kind: &str) -> Result<AccountDataType, Problem> {
     AccountDataType::parse(kind).ok_or_else(|| {
-        let error = FieldError {
-            pointer: "/type".to_owned(),
-            detail: "must be m.secret_storage.default_key, m.secret_storage.key.<id>, m.cross_signing.master, m.cross_signing.self_signing, m.cross_signing.user_signing or m.megolm_backup.v1".to_owned(),
-        };
-        Problem::invalid(Code::InvalidQuery, vec![error])
+        Problem::new(
+            Code::NotFound,
+            "The types are m.secret_storage.default_key, m.secret_storage.key.<id>, m.cross_signing.master, m.cross_signing.self_signing, m.cross_signing.user_signing and m.megolm_backup.v1.",
+        )
     })
 }

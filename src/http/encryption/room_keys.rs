@@ -111,8 +111,8 @@ pub(in crate::http) async fn put_room(
     Query(query): Query<BackupQuery>,
     body: Body<SessionsToKeep>,
 ) -> Result<Found<BackupState>, Problem> {
-    let version = query.parse()?;
     let channel = state.parse_room(&room).await?;
+    let version = query.parse()?;
     let keys = parse_sessions(channel, body.parse()?.sessions)?;
     state.put_room_keys(device.user_id(), version, &keys).await
 }
@@ -124,8 +124,8 @@ pub(in crate::http) async fn put_one(
     Query(query): Query<BackupQuery>,
     body: Body<KeyToKeep>,
 ) -> Result<Found<BackupState>, Problem> {
-    let version = query.parse()?;
     let channel = state.parse_room(&room).await?;
+    let version = query.parse()?;
     let KeyToKeep(key) = body.parse()?;
     let keys = parse_session(channel, session, key)?;
     state.put_room_keys(device.user_id(), version, &keys).await
@@ -148,9 +148,9 @@ pub(in crate::http) async fn of_room(
     Path(room): Path<String>,
     Query(query): Query<BackupQuery>,
 ) -> Result<StreamedKeys<Sessions>, Problem> {
-    let (user, version) = (device.user_id(), query.parse()?);
     let server = state.server_name().await?;
     let channel = server.parse_room(&room).ok_or_else(Problem::not_found)?;
+    let (user, version) = (device.user_id(), query.parse()?);
     state.check_backup(user, version).await?;
     Ok(StreamedKeys::of_room(
         &state.store,
@@ -167,8 +167,8 @@ pub(in crate::http) async fn one(
     Path((room, session)): Path<(String, String)>,
     Query(query): Query<BackupQuery>,
 ) -> Result<Found<OpaqueObject>, Problem> {
-    let version = query.parse()?;
     let channel = state.parse_room(&room).await?;
+    let version = query.parse()?;
     let key = state
         .store
         .find_room_key(
@@ -200,8 +200,8 @@ pub(in crate::http) async fn delete_room(
     Path(room): Path<String>,
     Query(query): Query<BackupQuery>,
 ) -> Result<Found<BackupState>, Problem> {
-    let version = query.parse()?;
     let channel = Some(state.parse_room(&room).await?);
+    let version = query.parse()?;
     let deleted = state
         .store
         .delete_room_keys(device.user_id(), version, channel, None)
@@ -215,8 +215,8 @@ pub(in crate::http) async fn delete_one(
     Path((room, session)): Path<(String, String)>,
     Query(query): Query<BackupQuery>,
 ) -> Result<Found<BackupState>, Problem> {
-    let version = query.parse()?;
     let channel = Some(state.parse_room(&room).await?);
+    let version = query.parse()?;
     let session = Some(parse_session_id(&session)?);
     let deleted = state
         .store
