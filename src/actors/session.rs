@@ -184,6 +184,10 @@ impl SessionActor {
     }
 
     fn greet(&mut self, greeting: &Greeting, ctx: &mut Socket) {
+        // The sign-in may have ended while this was read: what was posted since is not for it.
+        if self.is_ending() {
+            return;
+        }
         let hello = ServerFrame::Hello {
             session_id: self.session_id,
             user_id: self.user_id,

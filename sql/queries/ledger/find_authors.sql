@@ -1,23 +1,18 @@
--- For each post of a user: whether its device is still signed in, whether the author is in the
--- channel, and what the device was answered if it sent the same before. Runs after the fences are
--- taken. Each look is one by the whole key: left to itself, PostgreSQL plans once, when the tables
--- are small, and would go on to read all members of a user, or all transactions.
+-- For each post of a user: whether its device is still signed in, and what the device was answered if
+-- it sent the same before. Runs after the fences are taken. Each look is one by the whole key: left
+-- to itself, PostgreSQL plans once, when the tables are small, and would go on to read them whole.
 -- $1: channel ids, $2: devices, $3: transaction ids, in step.
--- Indexes: sessions_pkey, channel_members_pkey, message_transactions_pkey.
+-- Indexes: sessions_pkey, message_transactions_pkey.
 select
     p.at,
     s.id is not null as signed_in,
-    m.user_id is not null as member,
     t.message_id,
     t.seq,
     t.created_at
 from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as p (channel_id, device_id, txn_id, at)
 left join lateral (
-    select id, user_id from sessions where id = p.device_id limit 1
+    select id from sessions where id = p.device_id limit 1
 ) s on true
-left join lateral (
-    select user_id from channel_members where channel_id = p.channel_id and user_id = s.user_id limit 1
-) m on true
 left join lateral (
     select message_id, seq, created_at
     from message_transactions

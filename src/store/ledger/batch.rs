@@ -9,7 +9,7 @@ use super::members::{MembersState, Names};
 use crate::domain::ids::{
     ChannelId, CommunityId, NotificationId, Seq, SessionId, UserId, WebhookId,
 };
-use crate::domain::message::{Message, MessageBody, WebhookAuthor};
+use crate::domain::message::{Message, MessageBody, UserAuthor, WebhookAuthor};
 use crate::domain::notification::{Alert, Notification, NotificationKind, preview};
 use crate::domain::post::{Post, PostSource, Posted, Rejection};
 use crate::domain::user_post::UserPost;
@@ -37,8 +37,6 @@ struct LiveWebhook {
 struct AuthorState {
     /// Whether the session has not ended.
     signed_in: bool,
-    /// Whether the user is in the channel.
-    member: bool,
     /// Where the message is that the device sent under the same transaction id.
     sent_before: Option<Posted>,
 }
@@ -152,7 +150,7 @@ impl Facts {
                     let mut author = authors.next().unwrap_or_default();
                     let key = (post.channel_id, user.author.device_id, user.txn_id.as_str());
                     author.sent_before = author.sent_before.or(sent.get(&key).copied());
-                    let outcome = self.decide_user(post, user, author, &mut decided);
+                    let outcome = self.decide_user(post, user, author, names, &mut decided);
                     if let Ok(committed) = &outcome {
                         sent.insert(key, committed.posted());
                     }
@@ -206,6 +204,7 @@ impl Facts {
         post: &Post,
         user_post: &'a UserPost,
         author: AuthorState,
+        names: &Names<'_>,
         decided: &mut Decided<'a>,
     ) -> Result<CommittedPost, PostOutcome> {
         if !author.signed_in {
@@ -215,8 +214,12 @@ impl Facts {
         if let Some(posted) = author.sent_before {
             return Err(PostOutcome::Repeated(posted));
         }
+        let UserAuthor {
+            user_id, username, ..
+        } = &user_post.author;
+        let is_member = names.member(post.channel_id, username) == Some(*user_id);
         let channel = self.channels.get_mut(&post.channel_id);
-        let Some(channel) = channel.filter(|_| author.member) else {
+        let Some(channel) = channel.filter(|_| is_member) else {
             return Err(PostOutcome::Rejected(Rejection::NotAMember));
         };
         if user_post.members_version != channel.members.version {
@@ -246,7 +249,6 @@ fn read_authors(rows: &[Row], channels: &[ChannelId]) -> Result<Vec<AuthorState>
             continue;
         };
         author.signed_in = row.try_get("signed_in")?;
-        author.member = row.try_get("member")?;
         if let Some(message_id) = row.try_get("message_id")? {
             author.sent_before = Some(Posted {
                 message_id,

@@ -1,4 +1,5 @@
-//! Who the names in posts are: the members of channels, remembered between transactions.
+//! Who the names in posts are, and whether authors are members: the members of channels, remembered
+//! between transactions.
 //!
 //! What is remembered of a channel holds for one version of its members, and the version is read
 //! under the channel's fence, so a name never resolves to somebody who left. Usernames do not

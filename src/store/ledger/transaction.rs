@@ -160,7 +160,7 @@ async fn begin<'a>(
     Ok((open, decided))
 }
 
-/// Finds out who the names in posts are. Asks the database only in channels whose members changed
+/// Finds out who the names in posts, and of their authors, are. Asks the database only in channels whose members changed
 /// since it last did, and in very large ones.
 async fn find_names<'a>(
     client: &Object,
@@ -171,8 +171,8 @@ async fn find_names<'a>(
     let mut names = members.resolve(posts.iter().flat_map(|post| {
         let candidates = match &post.source {
             PostSource::Webhook(webhook) => webhook.candidates.as_slice(),
-            // Nobody can tell whom an encrypted post names.
-            PostSource::User(_) => &[],
+            // Nobody can tell whom an encrypted post names; its author has to be a member.
+            PostSource::User(user) => std::slice::from_ref(&user.author.username),
         };
         let candidates = candidates.iter();
         candidates.map(|name| (post.channel_id, name.as_str()))
