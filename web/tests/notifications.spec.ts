@@ -78,6 +78,24 @@ test('a toast is dismissed, and its mention stays unread', async ({ browserOf })
   await expect(page.getByRole('button', { name: 'Notifications, 1 unread' })).toBeVisible();
 });
 
+test('a toast goes when its message is gone to, or the inbox lists it', async ({ browserOf }) => {
+  const page = await browserOf(ada, `/c/${general.id}`);
+  await expect(heading(page, 'general')).toBeVisible();
+  await webhook.post(`@${ada.username} the first`);
+  await expect(toast(page)).toBeVisible();
+  await page.getByRole('button', { name: 'Notifications, 1 unread' }).click();
+  await expect(toast(page)).toHaveCount(0);
+  await page.getByRole('button', { name: 'Close notifications' }).click();
+  await webhook.post(`@${ada.username} the second`);
+  await expect(toast(page)).toBeVisible();
+  await channelLink(page, 'alerts').click();
+  await expect(message(page, 'the second')).toBeVisible();
+  await expect(toast(page)).toHaveCount(0);
+  // One that comes where somebody reads already is shown all the same.
+  await webhook.post(`@${ada.username} the third`);
+  await expect(toast(page)).toContainText('the third');
+});
+
 test('of two tabs one shows the toast, and both count', async ({ browserOf }) => {
   const first = await browserOf(ada, `/c/${general.id}`);
   const second = await first.context().newPage();

@@ -74,9 +74,9 @@ export class Alerts {
     this.current = this.current.filter((alert) => alert.notification.id !== id);
   };
 
-  /** Takes alerts off the screen that were read on another device. */
-  dismissWhere(read: (notification: Notification) => boolean): void {
-    this.current = this.current.filter((alert) => !read(alert.notification));
+  /** Takes alerts off the screen that were read, here or on another device. */
+  dismissWhere(read: (notification: Notification, shownAt: number) => boolean): void {
+    this.current = this.current.filter((alert) => !read(alert.notification, alert.shownAt));
   }
 
   /** Forgets everything: somebody else is signed in. */

@@ -77,6 +77,8 @@ export class Client {
   readonly #webhooks = new Recent<WebhookList>(WEBHOOK_LISTS_HELD);
   readonly #leave = new AbortController();
   #watching = false;
+  /** When the channel that is open was gone to, in milliseconds since 1970. */
+  #openedAt = 0;
 
   constructor(surroundings: Surroundings = {}) {
     const api = new Api(surroundings.fetch);
@@ -144,7 +146,10 @@ export class Client {
       head: (id) => this.channels.get(id)?.last_seq ?? 0,
       unread: (id) => this.channels.unread(id),
       markRead: (id, seq) => this.#markRead(id, seq),
-      openChanged: () => this.#watchSoon(),
+      openChanged: () => {
+        this.#openedAt = Date.now();
+        this.#watchSoon();
+      },
     });
     this.#encryptionLink = new EncryptionLink({
       exchange: (...call) => api.exchange(...call),
@@ -389,6 +394,12 @@ export class Client {
   #markRead(channelId: string, seq: number): void {
     this.channels.readUpTo(channelId, seq);
     this.notifications.readChannel(channelId, seq);
+    // Whoever goes to the message needs its alert no more; one that comes where somebody reads
+    // already stays its time.
+    this.alerts.dismissWhere(
+      (other, shownAt) =>
+        other.channel_id === channelId && other.seq <= seq && shownAt < this.#openedAt,
+    );
     this.#readMarks.mark(channelId, seq);
   }
 

@@ -66,6 +66,11 @@ test('a question mark lists the shortcuts, and Ctrl with K opens the switcher', 
   await screen.findByRole('link', { name: 'general' });
   await user.keyboard('?');
   await screen.findByRole('dialog', { name: 'Keyboard shortcuts' });
+  // A dialog is closed first: it may hold what is not saved.
+  await user.keyboard('{Control>}k{/Control}');
+  expect(client.ui.switcher).toBe(false);
+  await user.keyboard('{Escape}');
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   await user.keyboard('{Control>}k{/Control}');
   expect(client.ui.switcher).toBe(true);
 });

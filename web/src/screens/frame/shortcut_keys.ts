@@ -20,13 +20,15 @@ export function pressShortcut(event: KeyboardEvent, client: Client, where: Where
   if (event.defaultPrevented || event.isComposing) return;
   const { altKey, ctrlKey, metaKey, key } = event;
   const plain = !altKey && !ctrlKey && !metaKey;
+  // A dialog may hold what is not saved, such as the URL of a new webhook: it is closed first.
+  const free = !inDialog(event) && !client.ui.switcher;
 
   if (altKey && !ctrlKey && !metaKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
-    const next = neighbour(where, key === 'ArrowUp' ? -1 : 1);
+    const next = free && neighbour(where, key === 'ArrowUp' ? -1 : 1);
     if (next) client.router.go({ kind: 'channel', channelId: next.id });
   } else if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
-    client.ui.openSwitcher();
-  } else if (plain && key === '?' && !isTyping(event) && !inDialog(event)) {
+    if (free) client.ui.openSwitcher();
+  } else if (plain && key === '?' && free && !isTyping(event)) {
     client.ui.openShortcuts();
   } else return;
   event.preventDefault();
