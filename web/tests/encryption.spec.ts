@@ -9,14 +9,13 @@ const PATIENCE = { timeout: 20_000 };
 
 test.setTimeout(120_000);
 
-/** Signs in as people do: then the password is at hand for making an identity. */
+/** Signs in as people do, at the channel: then the password is at hand for making an identity. */
 async function signInAt(page: Page, person: Person, path: string): Promise<void> {
-  await page.goto('/');
+  await page.goto(path);
   await page.getByLabel('Username').fill(person.username);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page.getByRole('navigation', { name: 'Channels' })).toBeVisible();
-  await page.goto(path);
 }
 
 async function write(page: Page, text: string): Promise<void> {
