@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::MOST_DEVICES;
+use super::{LARGE_BODY_BYTES, MOST_DEVICES};
 use crate::domain::encryption::signatures::{SentSignatures, parse_upload};
 use crate::domain::ids::UserId;
 use crate::http::answer::Found;
@@ -24,6 +24,8 @@ pub(in crate::http) struct SignatureUpload(
 );
 
 impl RequestBody for SignatureUpload {
+    const MAX_BYTES: usize = LARGE_BODY_BYTES;
+
     fn parse(raw: &[u8]) -> Result<Self, Problem> {
         Fields::parse(raw)?.into_body(|fields| fields.whole().map(Self))
     }

@@ -1,6 +1,8 @@
 //! Handing out one-time keys: each at most once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+
+use deadpool_postgres::Transaction;
 
 use super::DeviceRef;
 use crate::domain::ids::{SessionId, UserId};
@@ -63,26 +65,18 @@ impl Store {
                     },
                 ))
             })
-            .collect::<Result<std::collections::BTreeMap<_, _>, StoreError>>()?;
-        let mut sessions: HashSet<SessionId> = devices.keys().copied().collect();
-        let mut claimed = Vec::with_capacity(sessions.len());
-        for sql in [CLAIM, LIST_FALLBACK] {
-            let wanted: Vec<SessionId> = sessions.iter().copied().collect();
-            let statement = transaction.prepare_cached(sql).await?;
-            for row in transaction.query(&statement, &[&wanted]).await? {
-                let session: SessionId = row.try_get("session_id")?;
-                if let (true, Some(device)) = (sessions.remove(&session), devices.get(&session)) {
-                    claimed.push(ClaimedKey {
-                        device: *device,
-                        key_id: row.try_get("key_id")?,
-                        key: row.try_get("key")?,
-                    });
-                }
-            }
-            if sql == LIST_FALLBACK {
-                let statement = transaction.prepare_cached(MARK_USED).await?;
-                transaction.execute(&statement, &[&wanted]).await?;
-            }
+            .collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+        let all: Vec<SessionId> = devices.keys().copied().collect();
+        let mut claimed = keys(&transaction, CLAIM, &all, &devices).await?;
+        let served: HashSet<SessionId> = claimed.iter().map(|key| key.device.session_id).collect();
+        let rest: Vec<SessionId> = all
+            .into_iter()
+            .filter(|session| !served.contains(session))
+            .collect();
+        if !rest.is_empty() {
+            claimed.extend(keys(&transaction, LIST_FALLBACK, &rest, &devices).await?);
+            let statement = transaction.prepare_cached(MARK_USED).await?;
+            transaction.execute(&statement, &[&rest]).await?;
         }
         transaction.commit().await?;
         Ok(claimed)
@@ -110,4 +104,25 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The keys that `sql` finds for `sessions`: one for each device at most.
+async fn keys(
+    transaction: &Transaction<'_>,
+    sql: &'static str,
+    sessions: &[SessionId],
+    devices: &BTreeMap<SessionId, DeviceRef>,
+) -> Result<Vec<ClaimedKey>, StoreError> {
+    let statement = transaction.prepare_cached(sql).await?;
+    let mut keys = Vec::with_capacity(sessions.len());
+    for row in transaction.query(&statement, &[&sessions]).await? {
+        if let Some(device) = devices.get(&row.try_get("session_id")?) {
+            keys.push(ClaimedKey {
+                device: *device,
+                key_id: row.try_get("key_id")?,
+                key: row.try_get("key")?,
+            });
+        }
+    }
+    Ok(keys)
 }
