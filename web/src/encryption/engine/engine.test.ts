@@ -3,6 +3,7 @@ import 'fake-indexeddb/auto';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
 import { PASSWORD, ScriptedKeyServer } from '../testing/scripted_key_server';
 
@@ -265,7 +266,7 @@ test('a call that fails is made again, and what waits for it goes on', async () 
   const [alice, bob] = [await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId);
   let failures = 2;
-  const { Problem } = await import('../../api/problem');
+
   server.fails = (_, path) => {
     if (!path.includes('room_keys/keys') || failures === 0) return undefined;
     failures -= 1;
@@ -328,4 +329,29 @@ describe('comparing pictures', () => {
     await one.until(() => one.state.verification?.stage === 'done');
     await other.until(() => other.state.verification?.stage === 'done');
   }
+});
+
+test('a device brings no more keys than the server keeps, however often it hears of it', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  for (let count = 0; count < 5; count += 1) {
+    await alice.engine.receive({ changed: [`@${bob.userId}:chat.example`], position: count });
+    await alice.write(channel, 'hello');
+    await bob.deliver();
+  }
+  const uploads = server.calls.filter((call) => call.endsWith('/keys/upload'));
+  expect(uploads.length).toBeLessThan(8);
+  expect(server.device(alice.deviceId).oneTime.size).toBe(50);
+});
+
+test('what the server refuses of a device does not keep it from writing', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+
+  server.fails = (_, path) =>
+    path.endsWith('/keys/upload') ? new Problem(409, 'no', 'No', 'No') : undefined;
+  await alice.engine.receive({ oneTimeKeys: { signed_curve25519: 0 } });
+  const message = await alice.write(channel, 'all the same');
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('all the same');
 });

@@ -18,7 +18,7 @@ import { Identifiers } from './identifiers';
 import { Identities } from './identities';
 import { Incoming } from './incoming';
 import { type Exchange, KeyServer } from './key_server';
-import { DeviceId, initAsync, OlmMachine, StoreHandle, UserId } from './library';
+import { DeviceId, initAsync, OlmMachine, RequestType, StoreHandle, UserId } from './library';
 import { MissingKeys } from './missing_keys';
 import { OutgoingRequests } from './outgoing';
 import { OwnIdentity } from './own_identity';
@@ -254,6 +254,10 @@ export class Engine implements CryptoEngine {
       if (name === SECRETS.backup)
         setTimeout(() => void this.#backupKeyCame(value).catch(() => {}));
     });
+    // With no news: makes the fallback key, and what else is due.
+    await this.#incoming.take({});
+    // Without keys of its own on the server a device is none.
+    await this.#outgoing.flush(RequestType.KeysUpload, RequestType.KeysQuery);
     await this.#identity.ask();
     await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();

@@ -12,6 +12,12 @@ import type { DeviceNews } from '../types';
 import type { DeviceStore } from './device_store';
 import type { KeyServer } from './key_server';
 
+/**
+ * What the library is told of the one-time keys on the server when the server has said nothing:
+ * hearing of none it would make more, each time.
+ */
+const ENOUGH_ONE_TIME_KEYS = { signed_curve25519: 50 };
+
 /** What becomes of it. */
 export interface IncomingContext {
   machine: OlmMachine;
@@ -59,8 +65,9 @@ export class Incoming {
         [...(news.changed ?? []), ...missed].map((user) => new UserId(user)),
         (news.left ?? []).map((user) => new UserId(user)),
       ),
-      new Map(Object.entries(news.oneTimeKeys ?? {})),
-      news.unusedFallbackKeys === undefined ? undefined : new Set(news.unusedFallbackKeys),
+      new Map(Object.entries(news.oneTimeKeys ?? ENOUGH_ONE_TIME_KEYS)),
+      // The library knows itself when it last made one.
+      new Set(news.unusedFallbackKeys ?? []),
       // Keys are taken from devices that nobody vouches for yet: whether what they open is
       // believed is asked for each message.
       new DecryptionSettings(TrustRequirement.Untrusted),

@@ -1,6 +1,6 @@
 /** What the library wants to tell the server. */
 
-import { Problem } from '../../api/problem';
+import { asProblem } from '../../api/problem';
 import { pauseBefore } from '../../protocol/backoff';
 import type { KeyServer } from './key_server';
 import type {
@@ -25,6 +25,9 @@ export type LibraryRequest =
 /** How often the library is asked for more at once: an answer may give rise to new requests. */
 const MOST_ROUNDS = 10;
 
+/** What the server refused is tried again after this time: things may have changed. */
+const REFUSED_PAUSE_MS = 120_000;
+
 /** Sends the library's requests, each until the server has answered it. */
 export class OutgoingRequests {
   readonly #machine: OlmMachine;
@@ -39,26 +42,27 @@ export class OutgoingRequests {
     this.#server = server;
   }
 
-  /** Sends everything that waits. Rejects when that cannot be done now. */
-  flush(): Promise<void> {
-    this.#sending = this.#sending.catch(() => {}).then(() => this.#drain());
-    return this.#sending;
+  /**
+   * Sends everything that waits. Rejects when one of these kinds cannot be sent now: others do not
+   * keep the caller from going on, and are tried again.
+   */
+  async flush(...needed: RequestType[]): Promise<void> {
+    const sending = this.#sending.then(() => this.#drain());
+    this.#sending = sending.then(
+      () => {},
+      () => {},
+    );
+    const failures = await sending;
+    if (failures.size > 0) this.#again(failures);
+    for (const [kind, error] of failures) {
+      if (needed.includes(kind)) throw error;
+    }
   }
 
-  /** Sends everything that waits, and tries again until it is sent. */
+  /** Sends everything that waits, in a moment, and tries again until it is sent. */
   flushSoon(): void {
     if (this.#closed || this.#timer !== undefined) return;
-    const pause = this.#failures === 0 ? 0 : pauseBefore(this.#failures);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.flush().then(
-        () => (this.#failures = 0),
-        () => {
-          this.#failures += 1;
-          this.flushSoon();
-        },
-      );
-    }, pause);
+    this.#timer = setTimeout(() => this.#flushNow(), 0);
   }
 
   /** Sends one request, and tells the library what came of it. */
@@ -74,22 +78,39 @@ export class OutgoingRequests {
     clearTimeout(this.#timer);
   }
 
-  async #drain(): Promise<void> {
+  /** What could not be sent, by its kind. One request does not keep the others from being sent. */
+  async #drain(): Promise<Map<RequestType, unknown>> {
+    const failures = new Map<RequestType, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
       const requests = (await this.#machine.outgoingRequests()) as LibraryRequest[];
-      if (requests.length === 0) return;
-      let failure: unknown;
-      // One that cannot be sent does not keep the others from being sent.
+      let sent = 0;
       for (const request of requests) {
+        if (failures.has(request.type)) continue;
         try {
           await this.send(request);
+          sent += 1;
         } catch (error) {
-          failure ??= error;
-          if (error instanceof Problem && error.status === 401) break;
+          failures.set(request.type, error);
         }
       }
-      if (failure !== undefined) throw failure;
+      if (sent === 0) break;
     }
+    if (failures.size === 0) this.#failures = 0;
+    return failures;
+  }
+
+  #flushNow(): void {
+    this.#timer = undefined;
+    void this.flush().catch(() => {});
+  }
+
+  #again(failures: ReadonlyMap<RequestType, unknown>): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#failures += 1;
+    const pause = [...failures.values()].every(isRefusal)
+      ? REFUSED_PAUSE_MS
+      : pauseBefore(this.#failures);
+    this.#timer = setTimeout(() => this.#flushNow(), pause);
   }
 
   #exchange(request: LibraryRequest): Promise<string> {
@@ -114,4 +135,10 @@ export class OutgoingRequests {
         throw new Error(`the library asks for what this client does not do: ${request.type}`);
     }
   }
+}
+
+/** Whether the server has understood a request, and does not want it. */
+function isRefusal(error: unknown): boolean {
+  const { status } = asProblem(error);
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

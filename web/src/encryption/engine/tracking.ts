@@ -1,7 +1,7 @@
 /** Whose devices this one knows. Without that, true senders are refused as unknown. */
 
 import type { Identifiers } from './identifiers';
-import { type OlmMachine, UserId } from './library';
+import { type OlmMachine, RequestType, UserId } from './library';
 import type { OutgoingRequests } from './outgoing';
 
 /** Keeps the devices of the members known. */
@@ -40,7 +40,7 @@ export class Tracking {
       await this.#machine.updateTrackedUsers(fresh.map((id) => new UserId(id)));
       for (const id of fresh) this.#tracked.add(id);
     }
-    await this.#outgoing.flush();
+    await this.#outgoing.flush(RequestType.KeysQuery);
   }
 
   /** Asks for everybody's devices again: news may have been missed. */

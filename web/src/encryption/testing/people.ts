@@ -1,7 +1,14 @@
 /** People with devices, for tests: each has a real engine on a scripted server. */
 
 import { Engine } from '../engine/engine';
-import type { Decryption, EngineEvent, EngineState, Plaintext, SealedMessage } from '../types';
+import type {
+  Decryption,
+  DeviceNews,
+  EngineEvent,
+  EngineState,
+  Plaintext,
+  SealedMessage,
+} from '../types';
 import { PASSWORD, type ScriptedKeyServer } from './scripted_key_server';
 
 /** One device of a person, with its engine. */
@@ -88,18 +95,20 @@ export class Person {
     if (this.connected) void this.deliver();
   }
 
-  /** Hands over what is in the mailbox, with the state of the keys. */
+  /** Hands over what there is to tell the device. */
   deliver(): Promise<void> {
     this.#delivering = this.#delivering.then(async () => {
-      const { mailbox, changed, fallback } = this.server.device(this.deviceId);
-      const news = [...changed];
-      changed.clear();
-      await this.engine.receive({
-        events: [...mailbox],
-        changed: news,
-        oneTimeKeys: this.server.counts(this.deviceId),
-        unusedFallbackKeys: fallback !== null && !fallback.used ? ['signed_curve25519'] : [],
-      });
+      const device = this.server.device(this.deviceId);
+      const { fallback } = device;
+      const news: DeviceNews = { events: [...device.mailbox], changed: [...device.changed] };
+      if (device.claimed) {
+        news.oneTimeKeys = this.server.counts(this.deviceId);
+        const unused = fallback !== null && !fallback.used;
+        news.unusedFallbackKeys = unused ? ['signed_curve25519'] : [];
+      }
+      device.changed.clear();
+      device.claimed = false;
+      await this.engine.receive(news);
     });
     return this.#delivering;
   }

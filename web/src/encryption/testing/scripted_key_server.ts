@@ -18,6 +18,8 @@ interface Device {
   mailbox: ToDeviceEvent[];
   /** Users whose devices have changed since it was told, by their full names. */
   changed: Set<string>;
+  /** Whether keys were handed out since it was told how many are left. */
+  claimed: boolean;
   /** Called when there is something to tell the device. */
   ring: () => void;
 }
@@ -37,6 +39,8 @@ interface Channel {
 
 export const SERVER_NAME = 'chat.example';
 export const PASSWORD = 'correct horse battery staple';
+
+const MOST_ONE_TIME_KEYS = 100;
 
 /** The server of a test. */
 export class ScriptedKeyServer {
@@ -72,6 +76,7 @@ export class ScriptedKeyServer {
       fallback: null,
       mailbox: [],
       changed: new Set(),
+      claimed: false,
       ring: () => {},
     });
     return id;
@@ -170,7 +175,11 @@ export class ScriptedKeyServer {
           device.keys = keys;
           this.#announce(device.userId);
         }
-        for (const [key, value] of Object.entries((sent['one_time_keys'] ?? {}) as Keys)) {
+        const oneTime = Object.entries((sent['one_time_keys'] ?? {}) as Keys);
+        if (device.oneTime.size + oneTime.length > MOST_ONE_TIME_KEYS) {
+          throw problem(409, 'too_many_one_time_keys', 'The device has as many as it may.');
+        }
+        for (const [key, value] of oneTime) {
           device.oneTime.set(key, value);
         }
         for (const [key, value] of Object.entries((sent['fallback_keys'] ?? {}) as Keys)) {
@@ -260,6 +269,8 @@ export class ScriptedKeyServer {
         if (oneTime !== undefined) device.oneTime.delete(oneTime[0]);
         else if (device.fallback !== null) device.fallback.used = true;
         (keys[user] ??= {})[id] = { [given[0]]: given[1] };
+        device.claimed = true;
+        device.ring();
       }
     }
     return { one_time_keys: keys, failures: {} };
