@@ -45,7 +45,7 @@ test.afterAll(({ browser }) => {
   const directory = resolve(import.meta.dirname, '../test-results');
   mkdirSync(directory, { recursive: true });
   writeFileSync(resolve(directory, 'measured.json'), `${text}\n`);
-  console.log(text);
+  process.stdout.write(`${text}\n`);
 });
 
 async function fill(webhook: Webhook, count: number): Promise<void> {
