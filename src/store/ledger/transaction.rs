@@ -168,14 +168,14 @@ async fn find_names<'a>(
     facts: &Facts,
     posts: &'a [Arc<Post>],
 ) -> Result<Names<'a>, StoreError> {
-    let mut names = members.resolve(posts.iter().flat_map(|post| {
-        let candidates = match &post.source {
-            PostSource::Webhook(webhook) => webhook.candidates.as_slice(),
-            // Nobody can tell whom an encrypted post names; its author has to be a member.
-            PostSource::User(user) => std::slice::from_ref(&user.author.username),
+    let mut names = members.resolve(posts.iter().map(|post| {
+        // Nobody can tell whom an encrypted post names; its author has to be a member.
+        let (named, author) = match &post.source {
+            PostSource::Webhook(webhook) => (Some(webhook.candidates()), None),
+            PostSource::User(user) => (None, Some(user.author.username.as_str())),
         };
-        let candidates = candidates.iter();
-        candidates.map(|name| (post.channel_id, name.as_str()))
+        let names = named.into_iter().flatten().chain(author);
+        (post.channel_id, names)
     }));
     if names.is_empty() {
         return Ok(names);
