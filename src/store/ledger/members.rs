@@ -162,7 +162,7 @@ impl<'a> Names<'a> {
     }
 
     /// The names in channels of which nothing is remembered, each once.
-    pub(super) fn to_look_up(&mut self) -> NamesToLookUp<'a> {
+    pub(super) fn look_ups(&mut self) -> NamesToLookUp<'a> {
         let mut unknown = NamesToLookUp::default();
         for (channel, names) in &mut self.wanted {
             if !self.known.contains_key(channel) {

@@ -189,7 +189,7 @@ async fn find_names<'a>(
         let read = client.query(&list, &[&to_read, &at_most]).await?;
         names.take_members(&to_read, &states, &read)?;
     }
-    let unknown = names.to_look_up();
+    let unknown = names.look_ups();
     if !unknown.names.is_empty() {
         let find = client.prepare_cached(FIND_MENTIONED).await?;
         let found = client
