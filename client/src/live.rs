@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::frames::Frame;
 use crate::ids::ChannelId;
 use crate::incoming::News;
+use crate::session::Session;
 use crate::socket::Socket;
 
 /// A connection whose news the device takes in by itself.
@@ -22,7 +23,20 @@ impl Device {
     ///
     /// Those of [`Socket::connect`] and [`Device::receive`].
     pub async fn follow(&self, channels: &[(ChannelId, Option<i64>)]) -> Result<Live, Error> {
-        let socket = Socket::connect(&self.session()).await?;
+        self.follow_at(&self.session(), channels).await
+    }
+
+    /// The same with a socket to another address of the server than calls are made to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::follow`].
+    pub async fn follow_at(
+        &self,
+        session: &Session,
+        channels: &[(ChannelId, Option<i64>)],
+    ) -> Result<Live, Error> {
+        let socket = Socket::connect(session).await?;
         let mut live = Live {
             device: self.clone(),
             socket,
