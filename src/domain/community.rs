@@ -57,6 +57,9 @@ pub struct Channel {
     pub private: bool,
     /// Whether the caller is in it.
     pub joined: bool,
+    /// Since when the caller is in it; null when they are not. What was encrypted before was not
+    /// encrypted for them.
+    pub joined_at: Option<Timestamp>,
     /// The place of its newest message; 0 before the first.
     pub last_seq: Seq,
     /// Which state its members are in; grows with every join and leave.

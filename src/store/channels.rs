@@ -166,6 +166,7 @@ fn read(row: &Row) -> Result<Channel, StoreError> {
         topic: row.try_get("topic")?,
         private: row.try_get("private")?,
         joined: row.try_get("joined")?,
+        joined_at: row.try_get("joined_at")?,
         last_seq: row.try_get("last_seq")?,
         members_version: row.try_get("members_version")?,
         read_seq: row.try_get("read_seq")?,

@@ -107,9 +107,18 @@ async fn a_public_channel_is_seen_by_members_and_joined_at_will() {
     let channel = community.channel("alerts").await;
     let seen = bob.channel(&channel).await.expect_status(200);
     assert_eq!(seen.body["joined"], false);
+    assert_eq!(seen.body["joined_at"], json!(null));
     bob.messages(&channel, "").await.expect_refused(403);
     bob.add_to_channel(&channel, &bob.id).await.expect_done();
+    let joined = bob.channel(&channel).await.expect_status(200);
+    assert!(
+        joined.body["joined_at"].as_str() > joined.body["created_at"].as_str(),
+        "{}",
+        joined.text
+    );
     bob.add_to_channel(&channel, &bob.id).await.expect_done();
+    let again = bob.channel(&channel).await.expect_status(200);
+    assert_eq!(again.body["joined_at"], joined.body["joined_at"]);
     bob.messages(&channel, "").await.expect_status(200);
     let members = bob.channel_members(&channel).await.expect_status(200);
     assert_eq!(members.list().len(), 2, "{}", members.text);

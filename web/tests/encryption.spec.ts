@@ -1,49 +1,19 @@
 /** What people write: read by the members' browsers, and by nobody else. */
 import type { Page } from '@playwright/test';
 
-import { PASSWORD, type Person } from './support/people';
+import {
+  canBeWrittenTo,
+  PATIENCE,
+  say,
+  shown,
+  signInAt,
+  twoMembers,
+  write,
+} from './support/encryption';
+import { channelLink, message, messages, toast } from './support/screens';
 import { expect, test } from './support/test';
 
-/** Opening encryption for the first time fetches and starts it, on a machine that does much else. */
-const PATIENCE = { timeout: 20_000 };
-
 test.setTimeout(120_000);
-
-/** Signs in as people do, at the channel: then the password is at hand for making an identity. */
-async function signInAt(page: Page, person: Person, path: string): Promise<void> {
-  await page.goto(path);
-  await page.getByLabel('Username').fill(person.username);
-  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('navigation', { name: 'Channels' })).toBeVisible();
-}
-
-async function write(page: Page, text: string): Promise<void> {
-  const field = page.getByRole('textbox', { name: /^Message #/ });
-  await field.fill(text);
-  await field.press('Enter');
-}
-
-function shown(page: Page, text: string) {
-  return page.getByRole('log').getByText(text, { exact: true });
-}
-
-/** The names of the databases of encryption that a browser has. */
-function databases(page: Page): Promise<string[]> {
-  return page.evaluate(async () =>
-    (await indexedDB.databases())
-      .map(({ name }) => name ?? '')
-      .filter((name) => name.startsWith('chatalot-encryption')),
-  );
-}
-
-async function twoMembers(people: { register(name: string): Promise<Person> }) {
-  const [alice, bob] = [await people.register('alice'), await people.register('bob')];
-  const community = await alice.community();
-  await alice.invite(community, bob);
-  const general = await alice.general(community);
-  return { alice, bob, general, path: `/c/${general.id}` };
-}
 
 test('two people write to each other, and the server sees only ciphertext', async ({
   people,
@@ -53,11 +23,10 @@ test('two people write to each other, and the server sees only ciphertext', asyn
   const [one, other] = [await browserOf(null), await browserOf(null)];
   await signInAt(one, alice, path);
   await signInAt(other, bob, path);
-  await expect.poll(() => databases(other), PATIENCE).not.toEqual([]);
-  await write(one, 'the launch code is heliotrope');
-  await expect(shown(one, 'the launch code is heliotrope')).toBeVisible(PATIENCE);
+  await canBeWrittenTo(bob);
+  await say(one, 'the launch code is heliotrope');
   await expect(shown(other, 'the launch code is heliotrope')).toBeVisible(PATIENCE);
-  await write(other, 'understood');
+  await say(other, 'understood');
   await expect(shown(one, 'understood')).toBeVisible(PATIENCE);
   const page = await alice.api.get('/api/channels/{channel_id}/messages', {
     path: { channel_id: general.id },
@@ -70,58 +39,179 @@ test('two people write to each other, and the server sees only ciphertext', asyn
   await expect(shown(one, 'the launch code is heliotrope')).toBeVisible(PATIENCE);
 });
 
-test('a second device reads the history with the recovery key', async ({ people, browserOf }) => {
-  const { alice, path } = await twoMembers(people);
-  const first = await browserOf(null);
-  await signInAt(first, alice, path);
-  await write(first, 'written on the first device');
-  await expect(shown(first, 'written on the first device')).toBeVisible(PATIENCE);
-  await first.getByRole('button', { name: 'Make a recovery key' }).click();
-  const dialog = first.getByRole('dialog');
-  await dialog.getByRole('button', { name: /^(Make|Create)/ }).click();
-  const key = await dialog.getByLabel('Recovery key').innerText(PATIENCE);
-  await dialog.getByLabel('I have saved it').check();
-  await dialog.getByRole('button', { name: 'Done' }).click();
-
-  const second = await browserOf(null);
-  await signInAt(second, alice, path);
-  await second.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
-  await second.getByRole('dialog').getByLabel('Recovery key').fill(key);
-  await second.getByRole('dialog').getByRole('button', { name: 'Unlock' }).click();
-  await expect(shown(second, 'written on the first device')).toBeVisible(PATIENCE);
-  await write(second, 'and on the second');
-  await expect(shown(first, 'and on the second')).toBeVisible(PATIENCE);
-});
-
-test('two tabs work with the same keys, and go on when one is closed', async ({
+test('a newcomer reads what is written from then on, and is told why not what was before', async ({
   people,
   browserOf,
 }) => {
-  const { alice, path } = await twoMembers(people);
-  const first = await browserOf(null);
-  await signInAt(first, alice, path);
-  await write(first, 'from the first tab');
-  await expect(shown(first, 'from the first tab')).toBeVisible(PATIENCE);
-  const second = await first.context().newPage();
-  await second.goto(path);
-  await expect(shown(second, 'from the first tab')).toBeVisible(PATIENCE);
-  await write(second, 'from the second tab');
-  await expect(shown(first, 'from the second tab')).toBeVisible(PATIENCE);
-  await first.close();
-  await write(second, 'from the tab that is left');
-  await expect(shown(second, 'from the tab that is left')).toBeVisible(PATIENCE);
+  const { alice, community, path } = await twoMembers(people);
+  const carol = await people.register('carol');
+  const [one, other] = [await browserOf(null), await browserOf(null)];
+  await signInAt(one, alice, path);
+  await say(one, 'before carol came');
+  await alice.invite(community, carol);
+  await signInAt(other, carol, path);
+  await expect(messages(other).getByText('Written before you joined.')).toBeVisible(PATIENCE);
+  await canBeWrittenTo(carol);
+  await say(one, 'welcome, carol');
+  await expect(shown(other, 'welcome, carol')).toBeVisible(PATIENCE);
+  await expect(shown(other, 'before carol came')).toBeHidden();
 });
 
-test('signing out removes the keys from the browser', async ({ people, browserOf }) => {
-  const { alice, path } = await twoMembers(people);
+test('somebody who leaves in the middle of a send cannot read it, and the others can', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, bob, community, general, path } = await twoMembers(people);
+  const carol = await people.register('carol');
+  await alice.invite(community, carol);
+  const pages = [await browserOf(null), await browserOf(null), await browserOf(null)] as const;
+  const [one, leaver, stayer] = pages;
+  await signInAt(one, alice, path);
+  await signInAt(leaver, bob, path);
+  await signInAt(stayer, carol, path);
+  await Promise.all([canBeWrittenTo(bob), canBeWrittenTo(carol)]);
+  await say(one, 'to both of you');
+  await expect(shown(leaver, 'to both of you')).toBeVisible(PATIENCE);
+
+  const membership = { path: { channel_id: general.id, user_id: bob.user.id } };
+  const answers: number[] = [];
+  let left = false;
+  await one.route('**/messages/*', async (route) => {
+    if (route.request().method() !== 'PUT') return route.fallback();
+    // It is encrypted, for bob as well, and on its way.
+    if (!left) await bob.api.delete('/api/channels/{channel_id}/members/{user_id}', membership);
+    left = true;
+    const answer = await route.fetch();
+    answers.push(answer.status());
+    await route.fulfill({ response: answer });
+  });
+  await say(one, 'not to bob');
+  expect(answers).toEqual([409, 201]);
+  await expect(shown(stayer, 'not to bob')).toBeVisible(PATIENCE);
+
+  await bob.api.put('/api/channels/{channel_id}/members/{user_id}', membership);
+  await leaver.goto(path);
+  await expect(messages(leaver).getByText('Written before you joined.')).toBeVisible(PATIENCE);
+  await expect(shown(leaver, 'to both of you')).toBeVisible(PATIENCE);
+  await say(one, 'bob is back');
+  await expect(shown(leaver, 'bob is back')).toBeVisible(PATIENCE);
+  await expect(shown(leaver, 'not to bob')).toBeHidden();
+});
+
+test('a message whose key comes late waits for it, and appears by itself', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, bob, path } = await twoMembers(people);
+  const [one, other] = [await browserOf(null), await browserOf(null)];
+  const mail = await holdMail(other);
+  await signInAt(one, alice, path);
+  await signInAt(other, bob, path);
+  await canBeWrittenTo(bob);
+  await say(one, 'the key is late');
+  await expect(messages(other).getByText('Waiting for the key.')).toBeVisible(PATIENCE);
+  mail.deliver();
+  await expect(shown(other, 'the key is late')).toBeVisible(PATIENCE);
+  await expect(messages(other).getByText('Waiting for the key.')).toBeHidden();
+});
+
+test('a mention is found by the reader’s browser, and the server knows nothing of it', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, bob, community, path } = await twoMembers(people);
+  const elsewhere = await alice.channel(community, 'elsewhere');
+  await bob.api.put('/api/channels/{channel_id}/members/{user_id}', {
+    path: { channel_id: elsewhere.id, user_id: bob.user.id },
+  });
+  const [one, other] = [await browserOf(null), await browserOf(null)];
+  await signInAt(one, alice, path);
+  await signInAt(other, bob, `/c/${elsewhere.id}`);
+  await canBeWrittenTo(bob);
+  await say(one, 'nobody in particular');
+  await write(one, `lunch, @${bob.username}?`);
+  await expect(toast(other)).toContainText(`lunch, @${bob.username}?`, PATIENCE);
+  await expect(toast(other)).toContainText('alice');
+  await expect(channelLink(other, 'general')).toHaveAccessibleDescription(/1 unread mention/);
+  const inbox = await bob.api.get('/api/notifications');
+  expect(inbox.notifications).toEqual([]);
+  // Reading it ends it.
+  await toast(other).getByRole('link').click();
+  await expect(message(other, 'lunch')).toBeFocused();
+  await expect(channelLink(other, 'general')).not.toHaveAccessibleDescription(/mention/);
+  await expect(message(other, 'lunch').getByText('@bob')).toBeVisible();
+});
+
+test('what people write has a lock, and what webhooks post has the badge', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, general, path } = await twoMembers(people);
+  const webhook = await alice.webhook(general);
   const page = await browserOf(null);
   await signInAt(page, alice, path);
-  await write(page, 'hello');
-  await expect(shown(page, 'hello')).toBeVisible(PATIENCE);
-  expect(await databases(page)).not.toEqual([]);
-  const sessions = await page.request.get('/api/auth/sessions');
-  expect(sessions.ok()).toBe(true);
-  await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }));
-  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible(PATIENCE);
-  await expect.poll(() => databases(page), PATIENCE).toEqual([]);
+  await say(page, 'written by a person');
+  await webhook.post('posted by a program');
+  await expect(message(page, 'posted by a program')).toHaveAccessibleDescription(
+    'Webhook · not E2EE',
+  );
+  const lock = messages(page).getByRole('img', { name: 'End-to-end encrypted' });
+  await expect(lock).toHaveCount(1);
+  await expect(messages(page).getByText('Webhook · not E2EE')).toHaveCount(1);
+  await expect(message(page, 'written by a person')).not.toHaveAccessibleDescription(/E2EE/);
 });
+
+test('what could not be sent is kept over a reload, and sent once when it is sent again', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, general, path } = await twoMembers(people);
+  const page = await browserOf(null);
+  await signInAt(page, alice, path);
+  await say(page, 'the first');
+  const send = '**/messages/*';
+  // It arrives, and the answer gets lost.
+  await page.route(send, async (route) => {
+    if (route.request().method() !== 'PUT') return route.fallback();
+    await route.fetch();
+    await route.abort();
+  });
+  await page.routeWebSocket('**/api/ws', (socket) => void socket.close());
+  await page.reload();
+  await write(page, 'sent, or was it?');
+  const pending = messages(page).getByRole('article', { name: /^Your message/ });
+  await expect(pending).toBeVisible();
+  await expect(messages(page).getByText(/^Not sent\./)).toBeVisible({ timeout: 60_000 });
+  await page.unroute(send);
+  await page.reload();
+  await expect(pending).toContainText('sent, or was it?', PATIENCE);
+  await pending.getByRole('button', { name: 'Retry' }).click();
+  await expect(pending).toBeHidden(PATIENCE);
+  const stored = await alice.api.get('/api/channels/{channel_id}/messages', {
+    path: { channel_id: general.id },
+  });
+  expect(stored.messages).toHaveLength(2);
+  await page.reload();
+  await expect(shown(page, 'sent, or was it?')).toBeVisible(PATIENCE);
+  await expect(pending).toBeHidden();
+});
+
+/** Keeps from a page what the server tells its device, as a slow connection does. */
+async function holdMail(page: Page) {
+  let held: (() => void)[] | null = [];
+  await page.routeWebSocket('**/api/ws', (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((text) => server.send(text));
+    server.onMessage((text) => {
+      const { type } = JSON.parse(String(text)) as { type: string };
+      if (held === null || type !== 'to_device') return socket.send(text);
+      held.push(() => socket.send(text));
+    });
+  });
+  return {
+    deliver() {
+      for (const send of held ?? []) send();
+      held = null;
+    },
+  };
+}

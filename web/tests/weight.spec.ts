@@ -1,6 +1,8 @@
 /** What a first visit costs. */
 import type { APIRequestContext } from '@playwright/test';
 
+import { canBeWrittenTo, PATIENCE, say, signInAt } from './support/encryption';
+import { message } from './support/screens';
 import { expect, test } from './support/test';
 
 /** Kilobytes of JavaScript, compressed with gzip, before anything can be used. */
@@ -49,4 +51,34 @@ test('a channel is shown with little script, and nothing from anywhere else', as
   const avatar = 'https://example.com/avatar.png';
   const foreign = requested.filter(({ origin, href }) => origin !== server.url && href !== avatar);
   expect(foreign.map(String)).toEqual([]);
+});
+
+test('reading what webhooks post loads nothing of encryption, until there is something to decrypt', async ({
+  people,
+  browserOf,
+}) => {
+  const ada = await people.register('ada');
+  const community = await ada.community();
+  const general = await ada.general(community);
+  const written = await ada.channel(community, 'written');
+  const webhook = await ada.webhook(general);
+  const page = await browserOf(null);
+  // A new device publishes its keys once, so that others can write to it.
+  await signInAt(page, ada, `/c/${written.id}`);
+  await canBeWrittenTo(ada);
+  await say(page, 'a secret');
+
+  const loaded: string[] = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  const ofEncryption = () => loaded.filter((path) => /engine|\.wasm$|[Ee]ncrypt|e2ee/.test(path));
+  await page.goto(`/c/${general.id}`);
+  await webhook.post('Deployed **v42**');
+  await expect(message(page, 'Deployed v42')).toBeVisible();
+  // What is not needed at first is fetched when the page has nothing else to do.
+  await expect.poll(() => loaded.some((path) => path.includes('/Shortcuts')), PATIENCE).toBe(true);
+  expect(ofEncryption()).toEqual([]);
+
+  await page.goto(`/c/${written.id}`);
+  await expect(message(page, 'a secret')).toBeVisible(PATIENCE);
+  expect(ofEncryption()).not.toEqual([]);
 });

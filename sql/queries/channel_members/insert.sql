@@ -1,6 +1,8 @@
 -- Puts a member of the community into a channel, with everything so far counted as read, and
 -- notes where in the order of device list changes that is. Tells whether the user may be in it
--- and whether they were not. The caller holds its lock.
+-- and whether they were not. The caller holds its lock, for which it may have waited: the time of
+-- joining is that of this statement, not of the transaction, so that it is after every message
+-- that was written before.
 -- $1: channel id, $2: user id. Indexes: channels_pkey, community_members_pkey,
 -- channel_members_pkey, device_list_stream_pkey.
 with eligible as (
@@ -22,8 +24,8 @@ next as (
     returning position
 ),
 inserted as (
-    insert into channel_members (channel_id, user_id, read_seq, device_list_position)
-    select e.channel_id, e.user_id, e.last_seq, n.position
+    insert into channel_members (channel_id, user_id, read_seq, joined_at, device_list_position)
+    select e.channel_id, e.user_id, e.last_seq, clock_timestamp(), n.position
     from eligible e
     cross join next n
     where not e.joined

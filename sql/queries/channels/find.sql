@@ -9,6 +9,7 @@ select
     c.topic,
     c.private,
     m.user_id is not null as joined,
+    m.joined_at,
     c.last_seq,
     c.members_version,
     coalesce(m.read_seq, 0) as read_seq,

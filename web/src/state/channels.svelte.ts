@@ -242,6 +242,11 @@ export class Channels {
     this.#count(channelId, (count) => count.add(notificationId, seq));
   }
 
+  /** A mention of the user was found in an encrypted message. */
+  findMention(channelId: string, messageId: string, seq: number): void {
+    this.#count(channelId, (count) => count.find(messageId, seq));
+  }
+
   /** The user has read a channel up to a place, here or elsewhere. */
   readUpTo(id: string, seq: number): void {
     const channel = this.get(id);
@@ -318,7 +323,7 @@ export class Channels {
     const known = this.#byId.get(fresh.id);
     const count = this.#mentions.get(fresh.id) ?? new MentionCount();
     this.#mentions.set(fresh.id, count);
-    count.snapshot(fresh.unread_mentions, fresh.last_seq);
+    count.snapshot(fresh.unread_mentions, fresh.last_seq, fresh.read_seq);
     // What is known live may be ahead of what was read a moment ago.
     const merged: Channel = {
       ...fresh,

@@ -30,6 +30,7 @@ import { type TabMessage, Tabs } from './tabs';
 import type { Timeline } from './timeline.svelte';
 import { Timelines } from './timelines';
 import { Ui } from './ui.svelte';
+import { UnsentMessages } from './unsent';
 import { unobserved } from './unobserved.svelte';
 import { WebhookList } from './webhooks.svelte';
 
@@ -72,6 +73,7 @@ export class Client {
   readonly #encryptionLink: EncryptionLink;
   readonly #readings: Readings;
   readonly #sendings: Sendings;
+  readonly #unsent = new UnsentMessages(() => this.session.user?.id ?? '');
   readonly #readMarks: ReadMarks;
   readonly #lastPlaces = new LastPlaces();
   readonly #webhooks = new Recent<WebhookList>(WEBHOOK_LISTS_HELD);
@@ -169,6 +171,7 @@ export class Client {
     this.#readings = new Readings({
       engine: () => this.encryption.engine(),
       userId,
+      joinedAt: (channelId) => this.channels.get(channelId)?.joined_at ?? null,
       mentioned: (message, body) => mentions.note(message, body),
     });
     this.#sendings = new Sendings({
@@ -193,6 +196,7 @@ export class Client {
         this.#readings.wrote(message.id, message.edited_at ?? null, plaintext);
         this.#timelines.peek(message.channel_id)?.edited(message);
       },
+      unsent: this.#unsent,
       author: () => this.session.user,
     });
     this.#live = new Live({
@@ -227,8 +231,8 @@ export class Client {
     const { signal } = this.#leave;
     this.#tabs.onMessage = (message) => this.#heard(message);
     document.addEventListener('visibilitychange', () => this.#seenOrHidden(), { signal });
-    // What is on its way is lost with the page: the browser asks before it is closed.
-    const ask = (event: Event) => this.#sendings.unsent && event.preventDefault();
+    // What is on its way does not arrive without the page: the browser asks before it is closed.
+    const ask = (event: Event) => this.#sendings.underway && event.preventDefault();
     addEventListener('beforeunload', ask, { signal });
     addEventListener('pagehide', () => this.#left(), { signal });
     addEventListener('online', () => this.#networkBack(), { signal });
@@ -296,6 +300,7 @@ export class Client {
     this.#readMarks.clear();
     this.#live.reset();
     this.#encryptionLink.close();
+    this.#unsent.close();
     this.#tabs.close();
     this.push.close();
     this.router.close();
@@ -308,6 +313,7 @@ export class Client {
     this.#socket.start();
     void this.#reload();
     void this.push.resume(user.id);
+    this.#unsent.takeOver((message) => this.#sendings.get(message.channelId).restore(message));
   }
 
   #signedOut(): void {
@@ -318,6 +324,7 @@ export class Client {
     this.#timelines.clear();
     this.#webhooks.clear();
     this.#sendings.clear();
+    this.#unsent.clear();
     this.#readings.clear();
     this.encryption.reset();
     this.#encryptionLink.end();
@@ -410,6 +417,7 @@ export class Client {
 
   #channelGone(channel: Channel, byUser: boolean): void {
     this.#timelines.remove(channel.id);
+    this.#sendings.remove(channel.id);
     this.#webhooks.delete(channel.id);
     if (this.ui.channelSettings?.channelId === channel.id) this.ui.closeChannelSettings();
     const { place } = this.router;

@@ -24,7 +24,7 @@ export class EncryptedMentions {
     const { channels, alerts } = this.#context;
     const channel = channels.get(message.channel_id);
     if (channel === undefined || message.seq <= channel.read_seq) return;
-    channels.noteMention(channel.id, message.id, message.seq);
+    channels.findMention(channel.id, message.id, message.seq);
     void alerts.arrive({
       id: message.id,
       kind: 'mention',

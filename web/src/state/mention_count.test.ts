@@ -29,6 +29,20 @@ describe('the count of mentions', () => {
     expect(count.value).toBe(3);
   });
 
+  test('keeps what only this device knows of, until it is read', () => {
+    const count = new MentionCount();
+    count.snapshot(1, 10);
+    count.find('m1', 11);
+    count.find('m2', 12);
+    count.find('m2', 12);
+    count.snapshot(1, 12, 10);
+    expect(count.value).toBe(3);
+    count.readUpTo(11);
+    expect(count.value).toBe(2);
+    count.snapshot(0, 12, 12);
+    expect(count.value).toBe(0);
+  });
+
   test('falls by what was read', () => {
     const count = new MentionCount();
     count.snapshot(2, 10);

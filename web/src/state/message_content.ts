@@ -13,6 +13,8 @@ export type UserContent =
       /** The key came from the backup, which does not prove who wrote the message. */
       imported: boolean;
     }
+  /** It was written before the user was in the channel, for those who were. */
+  | { state: 'earlier' }
   | Unreadable;
 
 /** What to show of a message. */

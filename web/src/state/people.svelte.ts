@@ -34,6 +34,11 @@ export class People {
     return this.#byId.get(userId)?.username ?? 'somebody';
   }
 
+  /** What somebody calls themselves, as their messages show it. */
+  displayNameOf(userId: string): string {
+    return this.#byId.get(userId)?.display_name ?? 'somebody';
+  }
+
   /** Forgets everybody. */
   clear(): void {
     this.#byId.clear();

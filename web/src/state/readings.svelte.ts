@@ -21,6 +21,8 @@ export interface ReadingsContext {
   /** The engine, loaded if need be. */
   engine(): Promise<CryptoEngine>;
   userId(): string;
+  /** Since when the user is in a channel, if that is known. */
+  joinedAt(channelId: string): string | null;
   /** This message mentions the user, and is read for the first time here. */
   mentioned(message: UserMessage, body: string): void;
 }
@@ -155,8 +157,8 @@ export class Readings {
     const known = this.#read.get(sealed.id);
     // An older version, decrypted late, does not take the place of a newer one.
     if ((sealed.editedAt ?? '') < (known?.editedAt ?? '')) return;
-    const clear = decryption.state === 'clear';
-    const content = clear ? this.#clear(decryption.plaintext, decryption.imported) : decryption;
+    const content = this.#contentOf(sealed, decryption);
+    const clear = content.state === 'clear';
     this.#keep(sealed.id, { editedAt: sealed.editedAt, content, sealed: clear ? null : sealed });
     if (clear) this.#looks = 0;
     else if (content.state === 'waiting') this.#lookAgainLater();
@@ -173,6 +175,15 @@ export class Readings {
       this.#looks += 1;
       this.#again(({ state }) => state === 'waiting');
     }, LOOK_AGAIN_MS);
+  }
+
+  #contentOf(sealed: SealedMessage, decryption: Decryption): UserContent {
+    if (decryption.state === 'clear') {
+      return this.#clear(decryption.plaintext, decryption.imported);
+    }
+    const joinedAt = Date.parse(this.#context.joinedAt(sealed.channelId) ?? '');
+    const earlier = Date.parse(sealed.editedAt ?? sealed.createdAt) < joinedAt;
+    return decryption.state === 'waiting' && earlier ? { state: 'earlier' } : decryption;
   }
 
   #clear({ body, mentions }: Plaintext, imported: boolean): UserContent {

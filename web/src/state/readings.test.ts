@@ -8,6 +8,7 @@ const decryptions = new Map<string, Decryption>();
 const asked: string[] = [];
 const mentioned: string[] = [];
 let ready = true;
+let joinedAt: string | null = null;
 let readings: Readings;
 
 beforeEach(() => {
@@ -15,6 +16,7 @@ beforeEach(() => {
   asked.length = 0;
   mentioned.length = 0;
   ready = true;
+  joinedAt = null;
   readings = new Readings({
     engine: async () => {
       if (!ready) throw new Error('not there yet');
@@ -28,6 +30,7 @@ beforeEach(() => {
       } as unknown as CryptoEngine;
     },
     userId: () => 'me',
+    joinedAt: () => joinedAt,
     mentioned: ({ id }) => mentioned.push(id),
   });
 });
@@ -59,6 +62,15 @@ function clear(body: string, mentions: string[] = []): Decryption {
 async function reads(message: UserMessage, content: object): Promise<void> {
   await vi.waitFor(() => expect(readings.contentOf(message)).toMatchObject(content));
 }
+
+test('what was written before the user joined is said to be, unless there is a key to it', async () => {
+  joinedAt = '2026-06-04T13:34:31Z';
+  await reads(written('m1'), { state: 'earlier' });
+  await reads(written('m2', { created_at: '2026-06-04T13:34:32Z' }), { state: 'waiting' });
+  decryptions.set('m1', clear('hello'));
+  readings.keysCame(null);
+  await reads(written('m1'), { state: 'clear', body: 'hello' });
+});
 
 test('a message is decrypted when it is looked at, once', async () => {
   decryptions.set('m1', clear('hello', ['me']));

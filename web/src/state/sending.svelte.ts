@@ -1,10 +1,11 @@
 /** What the user writes, on its way into a channel. */
 
-import { asProblem, type Problem } from '../api/problem';
+import { asProblem, Problem } from '../api/problem';
 import type { Message, User, UserMessage } from '../api/types';
 import type { CryptoEngine, Envelope, Plaintext } from '../encryption/types';
 import { pauseBefore } from '../protocol/backoff';
 import { encryptionProblem } from './encryption_problem';
+import type { UnsentMessage, UnsentMessages } from './unsent';
 
 /** How often a message is encrypted anew because the members changed meanwhile. */
 const MOST_ENCRYPTIONS = 5;
@@ -38,6 +39,8 @@ export interface SendingContext {
     version: number,
     envelope: Envelope,
   ): Promise<Message>;
+  /** Keeps what is on its way over the end of the page. */
+  unsent: Pick<UnsentMessages, 'keep' | 'drop'>;
   /** Who writes. */
   author(): User | null;
   /** A message is in the channel. */
@@ -54,7 +57,6 @@ export class Outgoing {
   readonly mentions: readonly string[];
   /** The message that this is a new text of; null for a new message. */
   readonly replaces: string | null;
-  readonly createdAt = new Date().toISOString();
   state = $state<'encrypting' | 'sending' | 'failed'>('encrypting');
   /** Why it failed. `error.code` may also be one of `EngineErrorCode`. */
   error = $state.raw<Problem | null>(null);
@@ -62,11 +64,10 @@ export class Outgoing {
 
   constructor(
     sending: Sending,
-    body: string,
-    mentions: readonly string[],
-    replaces: string | null,
+    { txnId, body, mentions }: Pick<UnsentMessage, 'txnId' | 'body' | 'mentions'>,
+    replaces: string | null = null,
   ) {
-    this.txnId = crypto.randomUUID();
+    this.txnId = txnId;
     this.body = body;
     this.mentions = mentions;
     this.replaces = replaces;
@@ -91,6 +92,8 @@ export class Sending {
 
   readonly #channelId: string;
   readonly #context: SendingContext;
+  /** Messages that would be lost with the page: there was no room to keep them. */
+  readonly #fleeting = new Set<Outgoing>();
   #working = false;
 
   constructor(channelId: string, context: SendingContext) {
@@ -100,13 +103,31 @@ export class Sending {
 
   /** Shows the message at once and sends it; what goes wrong is with it in `queue`. */
   send(body: string, mentions: readonly string[] = []): void {
-    this.queue = [...this.queue, new Outgoing(this, body, mentions, null)];
+    const createdAt = new Date().toISOString();
+    const message = { channelId: this.#channelId, txnId: newTxnId(), body, mentions, createdAt };
+    const outgoing = new Outgoing(this, message);
+    if (!this.#context.unsent.keep(message)) this.#fleeting.add(outgoing);
+    this.queue = [...this.queue, outgoing];
     this.work();
+  }
+
+  /** Shows a message again that was not sent before its page was closed; the user decides. */
+  restore(message: UnsentMessage): void {
+    if (this.queue.some(({ txnId }) => txnId === message.txnId)) return;
+    const outgoing = new Outgoing(this, message);
+    outgoing.state = 'failed';
+    outgoing.error = new Problem(0, 'page_closed', 'Not sent', 'The page was closed before.');
+    this.queue = [...this.queue, outgoing];
+  }
+
+  /** Whether closing the page now would lose or stop something. */
+  get underway(): boolean {
+    return this.queue.some((each) => each.state !== 'failed' || this.#fleeting.has(each));
   }
 
   /** Gives a message of one's own another text. Rejects when that fails. */
   async edit(messageId: string, body: string, mentions: readonly string[] = []): Promise<void> {
-    const outgoing = new Outgoing(this, body, mentions, messageId);
+    const outgoing = new Outgoing(this, { txnId: newTxnId(), body, mentions }, messageId);
     try {
       await this.#deliver(outgoing);
     } catch (error) {
@@ -123,6 +144,8 @@ export class Sending {
 
   /** Takes a message out of the queue. */
   remove(outgoing: Outgoing): void {
+    this.#context.unsent.drop(outgoing.txnId);
+    this.#fleeting.delete(outgoing);
     this.queue = this.queue.filter((other) => other !== outgoing);
   }
 
@@ -213,6 +236,10 @@ export class Sending {
     };
     return replaces === null ? plaintext : { ...plaintext, replaces };
   }
+}
+
+function newTxnId(): string {
+  return crypto.randomUUID();
 }
 
 /** Makes a call again when its answer got lost, or said to: a repeat does it once only. */

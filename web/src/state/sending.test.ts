@@ -24,6 +24,9 @@ class ScriptedChannel {
   /** Called before a post is taken; throws to refuse it. */
   onPost: () => void | Promise<void> = () => {};
   onEncrypt: () => void = () => {};
+  /** What is kept over the end of the page, by its transaction. */
+  readonly kept = new Map<string, string>();
+  mayKeep = true;
   #known = { version: 1, ids: ['me', 'bob'] };
 
   readonly sending = new Sending('c1', {
@@ -62,6 +65,13 @@ class ScriptedChannel {
         edited_at: 'later',
       };
       return message;
+    },
+    unsent: {
+      keep: ({ txnId, body }) => {
+        if (this.mayKeep) this.kept.set(txnId, body);
+        return this.mayKeep;
+      },
+      drop: (txnId) => void this.kept.delete(txnId),
     },
     author: () => ME,
     sent: (message, plaintext) => this.sent.push({ message, plaintext }),
@@ -179,6 +189,46 @@ test('what was given up is not sent', async () => {
   await vi.waitFor(() => expect(channel.encrypted).toHaveLength(1));
   await vi.waitFor(() => expect(channel.sending.queue).toEqual([]));
   expect(channel.posts).toEqual([]);
+});
+
+test('it is kept until it is in the channel or given up', async () => {
+  channel.onPost = () => {
+    throw new Problem(403, 'forbidden', 'No', 'No');
+  };
+  channel.sending.send('hello');
+  channel.sending.send('again');
+  expect(channel.sending.underway).toBe(true);
+  expect([...channel.kept.values()]).toEqual(['hello', 'again']);
+  const failed = () => channel.sending.queue.filter(({ state }) => state === 'failed');
+  await vi.waitFor(() => expect(failed()).toHaveLength(2));
+  expect(channel.sending.underway).toBe(false);
+  channel.sending.queue[0]?.discard();
+  expect([...channel.kept.values()]).toEqual(['again']);
+  channel.onPost = () => {};
+  channel.sending.queue[0]?.retry();
+  await vi.waitFor(() => expect(bodies()).toEqual(['again']));
+  expect(channel.kept.size).toBe(0);
+});
+
+test('the page asks before it is closed with something that could not be kept', async () => {
+  channel.mayKeep = false;
+  channel.onPost = () => {
+    throw new Problem(403, 'forbidden', 'No', 'No');
+  };
+  channel.sending.send('hello');
+  await vi.waitFor(() => expect(channel.sending.queue[0]?.state).toBe('failed'));
+  expect(channel.sending.underway).toBe(true);
+});
+
+test('what was written on a page that was closed is offered again, under the same transaction', async () => {
+  const message = { channelId: 'c1', txnId: 't1', body: 'hello', mentions: [], createdAt: 'now' };
+  channel.sending.restore(message);
+  channel.sending.restore(message);
+  expect(channel.sending.queue).toMatchObject([
+    { state: 'failed', error: { code: 'page_closed' } },
+  ]);
+  channel.sending.queue[0]?.retry();
+  await vi.waitFor(() => expect(channel.posts).toEqual([{ txnId: 't1', version: 1 }]));
 });
 
 test('an edit names what it replaces, and says why it failed', async () => {

@@ -24,14 +24,20 @@ export class Sendings {
     return sending;
   }
 
-  /** Whether something has been written that is not in its channel. */
-  get unsent(): boolean {
-    return [...this.#byChannel.values()].some(({ queue }) => queue.length > 0);
+  /** Whether closing the page now would lose or stop something. */
+  get underway(): boolean {
+    return [...this.#byChannel.values()].some(({ underway }) => underway);
   }
 
   /** The connection is back. */
   connected(): void {
     for (const sending of this.#byChannel.values()) sending.connected();
+  }
+
+  /** Gives up what cannot arrive any more: the channel is gone for this user. */
+  remove(channelId: string): void {
+    for (const outgoing of this.#byChannel.get(channelId)?.queue ?? []) outgoing.discard();
+    this.#byChannel.delete(channelId);
   }
 
   /** Lets all go: somebody else is signed in. */

@@ -119,6 +119,11 @@ export class Ui {
     this.membersShown = !this.membersShown;
   }
 
+  /** A part of the page could not be fetched. */
+  noteMissing(): void {
+    this.notice = 'This could not be loaded. If it happens again, reload the page.';
+  }
+
   dismissNotice(): void {
     this.notice = null;
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
-import { PASSWORD, ScriptedKeyServer } from '../testing/scripted_key_server';
+import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
 
 let server: ScriptedKeyServer;
 const people: Person[] = [];
@@ -153,6 +153,25 @@ test('an identity is made only with the right password, and then with another tr
   await expect(person.engine.bootstrap('wrong', false)).rejects.toMatchObject({ status: 403 });
   await person.engine.bootstrap(PASSWORD, false);
   expect(person.state.recovery).toBe('set_up');
+});
+
+test('an identity is replaced also when keys are asked for meanwhile', async () => {
+  const { userId } = await arrive();
+  const device = await signIn(userId);
+  const asked: Promise<unknown>[] = [];
+  server.underway = async (method, path) => {
+    if (`${method} ${path}` !== 'POST /api/e2ee/keys/device_signing/upload') return;
+    // The server still shows the identity before, which the secrets do not belong to any more.
+    await device.engine.receive({ changed: [`@${userId}:${SERVER_NAME}`] });
+    asked.push(device.engine.devices(userId));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    for (let turns = 0; turns < 100; turns += 1) await turn();
+  };
+  await device.engine.bootstrap(PASSWORD, true);
+  await Promise.all(asked);
+  expect(asked).toHaveLength(1);
+  await device.engine.makeRecoveryKey();
+  expect(device.state.recovery).toBe('unlocked');
 });
 
 test('messages to a device that come twice, or late, do no harm', async () => {

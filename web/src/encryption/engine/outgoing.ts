@@ -33,6 +33,8 @@ export class OutgoingRequests {
   readonly #machine: OlmMachine;
   readonly #server: KeyServer;
   #sending: Promise<void> = Promise.resolve();
+  /** The end of what may not happen while answers about users' keys are taken in. */
+  #queries: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #closed = false;
@@ -65,12 +67,17 @@ export class OutgoingRequests {
     this.#timer = setTimeout(() => this.#flushNow(), 0);
   }
 
-  /** Sends one request, and tells the library what came of it. */
-  async send(request: LibraryRequest): Promise<void> {
-    const answer = await this.#exchange(request);
-    if (request.id !== undefined) {
-      await this.#machine.markRequestAsSent(request.id, request.type, answer);
-    }
+  /** Sends one request, and tells the library what came of it; that is also the answer. */
+  send(request: LibraryRequest): Promise<string> {
+    if (request.type !== RequestType.KeysQuery) return this.#send(request);
+    return this.withoutQueries(() => this.#send(request));
+  }
+
+  /** Does something during which nobody's keys are asked for, nor an answer to that taken in. */
+  withoutQueries<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queries.then(work);
+    this.#queries = done.catch(() => {});
+    return done;
   }
 
   close(): void {
@@ -97,6 +104,14 @@ export class OutgoingRequests {
     }
     if (failures.size === 0) this.#failures = 0;
     return failures;
+  }
+
+  async #send(request: LibraryRequest): Promise<string> {
+    const answer = await this.#exchange(request);
+    if (request.id !== undefined) {
+      await this.#machine.markRequestAsSent(request.id, request.type, answer);
+    }
+    return answer;
   }
 
   #flushNow(): void {

@@ -43,19 +43,17 @@ export class OwnIdentity {
 
   /** Asks the server for the identity as it is now. */
   async ask(): Promise<void> {
-    const { machine, names, server, tracking } = this.#context;
+    const { machine, names, outgoing, tracking } = this.#context;
     await tracking.know([names.userId]);
     const user = names.user(names.userId);
-    const query = machine.queryKeysForUsers([new UserId(user)]);
-    const answer = await server.queryKeys(query.body);
+    const answer = await outgoing.send(machine.queryKeysForUsers([new UserId(user)]));
     const { master_keys } = JSON.parse(answer) as { master_keys?: Record<string, unknown> };
     this.#published = master_keys?.[user] !== undefined;
-    await machine.markRequestAsSent(query.id, query.type, answer);
   }
 
   /** Makes an identity and a backup where they are missing. */
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    const { machine, server, outgoing, tracking, backup } = this.#context;
+    const { outgoing, tracking, backup } = this.#context;
     await this.ask();
     const exists = this.#published;
     if (exists && !replace) {
@@ -67,13 +65,9 @@ export class OwnIdentity {
       }
       return backup.begin(false);
     }
-    const requests = await machine.bootstrapCrossSigning(exists);
     try {
-      // The device's own keys have to be there before somebody vouches for them.
-      const uploadKeys = requests.uploadKeysRequest as LibraryRequest | undefined;
-      if (uploadKeys !== undefined && uploadKeys !== null) await outgoing.send(uploadKeys);
-      await server.uploadSigningKeys(requests.uploadSigningKeysRequest.body, password);
-      await outgoing.send(requests.uploadSignaturesRequest);
+      // Hearing of the identity before, the library would forget the secrets of the new one.
+      await outgoing.withoutQueries(() => this.#publish(password, exists));
     } catch (error) {
       // What the server has counts; keys that do not belong to it are forgotten.
       await tracking.renew();
@@ -137,6 +131,17 @@ export class OwnIdentity {
   /** Reads again whether there is a recovery key: another device may have made one. */
   forget(): void {
     this.#hasRecoveryKey = null;
+  }
+
+  /** Makes an identity, and brings it to the server. */
+  async #publish(password: string, replace: boolean): Promise<void> {
+    const { machine, server, outgoing } = this.#context;
+    const requests = await machine.bootstrapCrossSigning(replace);
+    // The device's own keys have to be there before somebody vouches for them.
+    const uploadKeys = requests.uploadKeysRequest as LibraryRequest | undefined;
+    if (uploadKeys !== undefined && uploadKeys !== null) await outgoing.send(uploadKeys);
+    await server.uploadSigningKeys(requests.uploadSigningKeysRequest.body, password);
+    await outgoing.send(requests.uploadSignaturesRequest);
   }
 
   async #identity(): Promise<OwnUserIdentity | undefined> {

@@ -49,6 +49,8 @@ export class ScriptedKeyServer {
   readonly channels = new Map<string, Channel>();
   /** Calls that fail, as long as this says so. */
   fails: (method: Method, path: string) => Problem | undefined = () => undefined;
+  /** What happens while a call is on its way. */
+  underway: (method: Method, path: string) => Promise<void> = async () => {};
   readonly calls: string[] = [];
   #places = 0;
   #seen = new Set<string>();
@@ -138,6 +140,7 @@ export class ScriptedKeyServer {
       this.calls.push(`${method} ${path}`);
       const failure = this.fails(method, path);
       if (failure !== undefined) throw failure;
+      await this.underway(method, path);
       const [place = '', query = ''] = path.slice('/api/e2ee/'.length).split('?');
       const sent = body === undefined ? {} : (JSON.parse(body) as Json);
       const parts = place.split('/').map(decodeURIComponent);

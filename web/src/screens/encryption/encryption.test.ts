@@ -194,7 +194,7 @@ test('emoji that differ end the verification, and say what that means', async ()
   const { user, engine, client } = await openChannel([]);
   await client.encryption.open();
   engine.verify({ withUserId: 'bob', stage: 'emoji', emoji: [{ symbol: '🐶', name: 'Dog' }] });
-  await screen.findByRole('dialog', { name: 'Verify bob' });
+  await screen.findByRole('dialog', { name: 'Verify Bob Miller' });
   await user.click(screen.getByRole('button', { name: 'They do not match' }));
   await screen.findByText('The emoji did not match.');
   expect(engine.calls).toEqual(['mismatch']);
@@ -216,7 +216,7 @@ test('a member is verified from the list of members', async () => {
   await user.click(screen.getByRole('button', { name: 'Members' }));
   await user.click(await screen.findByRole('button', { name: 'Actions for Bob Miller' }));
   await user.click(await screen.findByText('Verify'));
-  await screen.findByRole('dialog', { name: 'Verify bob' });
+  await screen.findByRole('dialog', { name: 'Verify Bob Miller' });
   expect(engine.calls).toEqual(['requestVerification bob any']);
 });
 
@@ -225,7 +225,7 @@ test('a changed identity is shown in the channel, with what to do', async () => 
   await screen.findByText('hello');
   engine.set({ identityChanges: [{ userId: 'bob', at: ME.created_at }] });
   const note = await screen.findByText(/identity changed/);
-  expect(note.textContent).toContain('bob');
+  expect(note.textContent).toContain('Bob Miller');
   await user.click(screen.getByRole('button', { name: 'Go on without' }));
   await waitFor(() => expect(screen.queryByText(/identity changed/)).toBeNull());
   expect(engine.calls).toContain('acknowledge bob');

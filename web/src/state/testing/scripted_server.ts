@@ -52,6 +52,7 @@ export class ScriptedServer {
       topic: '',
       private: false,
       joined: true,
+      joined_at: CREATED,
       last_seq: count,
       members_version: 1,
       read_seq: count,
