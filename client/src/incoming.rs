@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::Error;
 use crate::frames::{Frame, ToDeviceEvent};
+use crate::names::user_id_in;
 
 /// Where the place of this device in the order of changes of users' devices is kept.
 const POSITION: &str = "chatalot.device_lists_position";
@@ -96,7 +97,8 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::Library`] when the store fails; then nothing is to be acknowledged.
+    /// [`Error::Library`] when the store fails, [`Error::Network`]; then nothing is to be
+    /// acknowledged.
     pub async fn receive(&self, news: News) -> Result<Received, Error> {
         let mut taken = self.state.taken.lock().await;
         let mut changed = names(&news.changed);
@@ -105,7 +107,10 @@ impl Device {
         }
         let last = news.events.last().map(|event| event.id);
         let fresh = news.events.iter().filter(|event| event.id > *taken);
-        let events = fresh.map(raw).collect::<Result<Vec<_>, _>>()?;
+        let fresh: Vec<&ToDeviceEvent> = fresh.collect();
+        self.know_senders(&fresh).await?;
+        let events = fresh.into_iter().map(raw);
+        let events = events.collect::<Result<Vec<_>, _>>()?;
         let mut lists = DeviceLists::new();
         lists.changed = changed;
         lists.left = names(&news.left);
@@ -138,6 +143,26 @@ impl Device {
             acknowledge: last,
             sessions: keys.into_iter().map(|key| key.session_id).collect(),
         })
+    }
+
+    /// Learns the identities of those who sent keys. A key is believed by who vouched for its sender's
+    /// device when the key came: later, that device may be gone.
+    async fn know_senders(&self, events: &[&ToDeviceEvent]) -> Result<(), Error> {
+        let names = events
+            .iter()
+            .filter_map(|event| <&ruma::UserId>::try_from(event.sender.as_str()).ok());
+        let mut senders: Vec<_> = names.filter_map(user_id_in).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        if senders.is_empty() {
+            return Ok(());
+        }
+        match self.know(&senders).await {
+            // The messages are not taken then, and come again.
+            Err(error @ Error::Network(_)) => Err(error),
+            // A server that does not tell whose devices these are must not stop the mailbox.
+            _ => Ok(()),
+        }
     }
 
     /// Users whose devices changed while nobody told this device.
