@@ -9,6 +9,7 @@
     reason = "a test that finds something missing must stop, and the panic names the line"
 )]
 
+mod automations;
 mod forgeries;
 mod mailboxes;
 mod membership;
