@@ -67,10 +67,10 @@ fn source(path: &str) -> Source {
     }
 }
 
-/// The programs: the server, the driver that puts it under load, and the crate that carries the
-/// web client.
+/// The programs: the server, the client for programs, the driver that puts the server under load,
+/// and the crate that carries the web client.
 fn written() -> impl Iterator<Item = Source> {
-    let everywhere = sources("src").into_iter().chain(sources("loadtest"));
+    let everywhere = ["src", "client", "loadtest"].into_iter().flat_map(sources);
     everywhere.chain(["web/build.rs", "web/embed.rs"].map(source))
 }
 
@@ -281,7 +281,7 @@ fn no_file_is_a_grab_bag() {
         "utils", "util", "helpers", "helper", "manager", "common", "misc", "types", "service",
     ];
     let mut complaints = Vec::new();
-    for directory in ["src", "tests", "loadtest"] {
+    for directory in ["src", "client", "tests", "loadtest"] {
         for path in walk(&root().join(directory)) {
             let name = path.file_stem().unwrap().to_str().unwrap();
             if grab_bags.contains(&name) {

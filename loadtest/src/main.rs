@@ -23,6 +23,7 @@ mod scenarios;
 mod schedule;
 mod scrape;
 mod script;
+mod sealing;
 mod series;
 mod server_process;
 mod socket;

@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::api::{Api, text};
 use crate::database::Database;
 use crate::failure::{Doing, Failure, Outcome};
-use crate::script::{SealedChannel, Sender};
 use crate::stage::Stage;
 
 /// Requests side by side while a scene is set up.
@@ -30,9 +29,6 @@ pub(crate) struct Channel {
     pub(crate) webhook: String,
 }
 
-/// The most digits that a version of a channel's members has here.
-const VERSION_DIGITS: usize = 8;
-
 /// A member who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -40,6 +36,8 @@ pub(crate) struct Member {
     pub(crate) id: Uuid,
     /// What a mention calls it.
     pub(crate) name: String,
+    /// Its password.
+    pub(crate) password: String,
     /// Its session token.
     pub(crate) token: String,
     /// The id of the session, which is that of the device.
@@ -88,6 +86,9 @@ impl World {
         match &stage.facts {
             Some(facts) => {
                 world.members = new_members(members)?;
+                for member in &mut world.members {
+                    member.password.clone_from(&stage.password);
+                }
                 let database = Database::connect(&facts.postgres_socket()).await?;
                 database.add_members(&community, &world).await?;
             }
@@ -99,33 +100,6 @@ impl World {
     /// The tokens of all webhooks, by channel.
     pub(crate) fn webhooks(&self) -> Vec<String> {
         self.channels.iter().map(|it| it.webhook.clone()).collect()
-    }
-
-    /// The channels with the versions that their members are in now.
-    pub(crate) async fn sealed_channels(&self, stage: &Stage) -> Outcome<Vec<SealedChannel>> {
-        let mut api = Api::new(&stage.target, Some(&stage.token));
-        let mut sealed = Vec::with_capacity(self.channels.len());
-        for Channel { id, .. } in &self.channels {
-            let channel = api.get(&format!("/channels/{id}")).await?;
-            let version = channel.get("members_version").and_then(Value::as_i64);
-            let version = version.ok_or_else(|| {
-                Failure::Said("a channel has no members_version: an older server".to_owned())
-            })?;
-            sealed.push(SealedChannel {
-                id: id.clone(),
-                members_version: format!("{version:>VERSION_DIGITS$}"),
-            });
-        }
-        Ok(sealed)
-    }
-
-    /// The members as senders of envelopes.
-    pub(crate) fn senders(&self) -> Vec<Sender> {
-        let sender = |member: &Member| Sender {
-            token: member.token.clone(),
-            device: member.device.to_string(),
-        };
-        self.members.iter().map(sender).collect()
     }
 
     /// The members of the channel at this place.
@@ -181,7 +155,7 @@ impl World {
                 .progress
                 .at("members", self.members.len() as u64, members as u64);
             let body = json!({
-                "username": member.name, "password": member.token,
+                "username": member.name, "password": member.password,
                 "invite": code, "session": "token",
             });
             let answer = joining.post("/auth/register", &body).await?;
@@ -247,6 +221,7 @@ fn new_members(number: usize) -> Outcome<Vec<Member>> {
         Ok(Member {
             id: Uuid::now_v7(),
             name: format!("load_{run}_{at:05}"),
+            password: random_text(20)?,
             token: random_text(43)?,
             device: Uuid::now_v7(),
         })

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::sealing::Envelopes;
 use crate::stamp::Stamp;
 
 /// The posts of a run. Post `n` goes to channel `n` modulo their number.
@@ -20,29 +21,8 @@ pub(crate) struct Script {
 enum Source {
     /// The webhooks with these tokens, all of the same length.
     Webhooks(Vec<String>),
-    /// Members, in turn, to these channels.
-    Members {
-        senders: Vec<Sender>,
-        channels: Vec<SealedChannel>,
-    },
-}
-
-/// A member who sends envelopes.
-#[derive(Clone, Debug)]
-pub(crate) struct Sender {
-    /// What the member is signed in with; all have the same length.
-    pub(crate) token: String,
-    /// The id of that sign-in.
-    pub(crate) device: String,
-}
-
-/// A channel that envelopes are sent to.
-#[derive(Clone, Debug)]
-pub(crate) struct SealedChannel {
-    /// Its id.
-    pub(crate) id: String,
-    /// The version of its members, in as many characters as any other.
-    pub(crate) members_version: String,
+    /// Members, in turn, with what they encrypted.
+    Members(Envelopes),
 }
 
 /// A part of a request that changes from post to post.
@@ -58,8 +38,8 @@ enum Part {
     Version,
     /// The session of the sender.
     Session,
-    /// The device of the sender.
-    Device,
+    /// What the sender encrypted.
+    Envelope,
     /// When it was meant to leave and which one it is, for the receiver.
     Stamp,
     /// The same as a transaction id.
@@ -77,27 +57,14 @@ impl Script {
         }
     }
 
-    /// Envelopes of `bytes` bytes, which members send in turn. What is in them is no ciphertext, but
-    /// has its form: the server cannot tell.
-    pub(crate) fn encrypted(
-        host: &str,
-        senders: Vec<Sender>,
-        channels: Vec<SealedChannel>,
-        bytes: usize,
-    ) -> Self {
-        let mut script = Self {
+    /// Envelopes, which members send in turn.
+    pub(crate) fn encrypted(host: &str, envelopes: Envelopes) -> Self {
+        Self {
             host: host.to_owned(),
-            source: Source::Members { senders, channels },
+            source: Source::Members(envelopes),
             tail: String::new(),
             mentioned: None,
-        };
-        let rest = script.envelope().bytes.len();
-        script.tail = "AwgAEnACgAkLmt6qF84IKysJ7o2z"
-            .chars()
-            .cycle()
-            .take(bytes.saturating_sub(rest))
-            .collect();
-        script
+        }
     }
 
     /// The same with another text after the stamp, which needs no escapes in JSON.
@@ -128,18 +95,7 @@ impl Script {
                 let round = number / (tokens.len() as u64).max(1);
                 turn(names, round).map(String::as_str)
             }
-            (Part::Channel, Source::Members { channels, .. }) => {
-                turn(channels, number).map(|it| it.id.as_str())
-            }
-            (Part::Version, Source::Members { channels, .. }) => {
-                turn(channels, number).map(|it| it.members_version.as_str())
-            }
-            (Part::Session, Source::Members { senders, .. }) => {
-                turn(senders, number).map(|it| it.token.as_str())
-            }
-            (Part::Device, Source::Members { senders, .. }) => {
-                turn(senders, number).map(|it| it.device.as_str())
-            }
+            (part, Source::Members(envelopes)) => of_members(part, envelopes, number),
             _ => None,
         }
     }
@@ -151,7 +107,7 @@ impl Script {
                 Template::new("POST /api/webhooks/execute/").part(self, Part::Webhook),
                 self.content(),
             ),
-            Source::Members { .. } => (
+            Source::Members(_) => (
                 Template::new("PUT /api/channels/")
                     .part(self, Part::Channel)
                     .text("/messages/")
@@ -159,12 +115,12 @@ impl Script {
                 Template::new("{\"members_version\":")
                     .part(self, Part::Version)
                     .text(",\"envelope\":")
-                    .append(self.envelope())
+                    .part(self, Part::Envelope)
                     .text("}"),
             ),
         };
         let mut head = head.text(&format!(" HTTP/1.1\r\nHost: {}\r\n", self.host));
-        if let Source::Members { .. } = &self.source {
+        if let Source::Members(_) = &self.source {
             head = head
                 .text("Authorization: Bearer ")
                 .part(self, Part::Session)
@@ -184,17 +140,26 @@ impl Script {
         }
         content.text(&self.tail).text("\"}")
     }
+}
 
-    fn envelope(&self) -> Template {
-        Template::new("{\"algorithm\":\"m.megolm.v1.aes-sha2\",\"ciphertext\":\"")
-            .text("AwgA")
-            .text(&self.tail)
-            .text("\",\"session_id\":\"6SK8CCfrZ7RZmhuWEZLLDzMkPRLKvD7XGpbZF0QXL+o\"")
-            .text(",\"device_id\":\"")
-            .part(self, Part::Device)
-            .text("\",\"org.example.stamp\":\"")
-            .part(self, Part::Stamp)
-            .text("\"}")
+/// The text of a part in post `number` of members: to the channels in turn, and each time round by
+/// the next sender, and then again with the next envelopes.
+fn of_members(part: Part, envelopes: &Envelopes, number: u64) -> Option<&str> {
+    let Envelopes {
+        senders,
+        channels,
+        sealed,
+    } = envelopes;
+    let round = number.checked_div(channels.len() as u64)?;
+    match part {
+        Part::Channel => turn(channels, number).map(|it| it.id.as_str()),
+        Part::Version => turn(channels, number).map(|it| it.members_version.as_str()),
+        Part::Session => turn(senders, round).map(|it| it.token.as_str()),
+        Part::Envelope => {
+            let again = number.checked_div(sealed.len() as u64)?;
+            turn(turn(sealed, number)?, again).map(String::as_str)
+        }
+        _ => None,
     }
 }
 
@@ -279,6 +244,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sealing::{SealedChannel, Sender};
 
     fn script() -> Script {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -314,38 +280,47 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_is_that_of_its_sender_and_channel_and_has_the_size_that_was_asked_for() {
+    fn an_envelope_is_that_of_its_sender_and_channel() {
         let sender = |number: usize| Sender {
             token: format!("token{number}"),
-            device: format!("device{number}"),
         };
         let channel = |number: usize| SealedChannel {
             id: format!("channel{number}"),
             members_version: format!("{number:>4}"),
         };
-        let senders = (0..3).map(sender).collect();
-        let script = Script::encrypted("host", senders, (0..2).map(channel).collect(), 1000);
+        let sealed = |sender: usize, channel: usize| -> Arc<[String]> {
+            let envelope = |at| format!("{{\"made\":\"{sender}{channel}{at}\"}}");
+            (0..2).map(envelope).collect()
+        };
+        let pairs = (0..3).flat_map(|sender| (0..2).map(move |channel| (sender, channel)));
+        let envelopes = Envelopes {
+            senders: (0..3).map(sender).collect(),
+            channels: (0..2).map(channel).collect(),
+            sealed: pairs
+                .map(|(sender, channel)| sealed(sender, channel))
+                .collect(),
+        };
+        assert_eq!(envelopes.bytes(), r#"{"made":"000"}"#.len());
+        let script = Script::encrypted("host", envelopes);
         let mut request = Request::new(&script);
-        for number in 0..6 {
+        for number in 0..14 {
             let stamp = Stamp {
                 intended: 5,
                 number,
             };
             let text = String::from_utf8(request.write(&script, stamp).to_vec()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            let (channel, sender) = (number % 2, number % 3);
+            let (channel, sender, at) = (number % 2, number / 2 % 3, number / 6 % 2);
             assert!(head.starts_with(&format!("PUT /api/channels/channel{channel}/messages/lt~")));
             assert!(
                 head.contains(&format!("Bearer token{sender}\r\n")),
                 "{head}"
             );
             assert!(head.contains(&format!("Content-Length: {}", body.len())));
-            let (_, envelope) = body.split_once("\"envelope\":").unwrap();
-            assert_eq!(envelope.len() - 1, 1000);
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(body.pointer("/members_version").unwrap(), channel);
-            let device = body.pointer("/envelope/device_id").unwrap();
-            assert_eq!(device, &format!("device{sender}"));
+            let made = body.pointer("/envelope/made").unwrap();
+            assert_eq!(made, &format!("{sender}{channel}{at}"));
         }
     }
 

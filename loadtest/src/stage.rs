@@ -118,20 +118,22 @@ impl Bench {
         if let Some(url) = &self.options.url {
             let target = Target::parse(url)?;
             let token = self.token(&target).await?;
-            return Ok(self.make(target, None, token));
+            return Ok(self.make(target, None, token, String::new()));
         }
         let binary = self.options.server_binary()?;
         let server = ServerProcess::start(&binary, &self.options.data_parent(), settings).await?;
         let facts = server.facts.clone();
         *self.running.lock().await = Some(server);
         let target = Target::parse(&facts.url)?;
+        let password = random_text(20)?;
         let body = serde_json::json!({
-            "username": "load_owner", "password": random_text(20)?, "session": "token",
+            "username": "load_owner", "password": password, "session": "token",
         });
         let answer = Api::new(&target, None)
             .post("/auth/register", &body)
             .await?;
-        Ok(self.make(target, Some(facts), text(&answer, "/token")?))
+        let token = text(&answer, "/token")?;
+        Ok(self.make(target, Some(facts), token, password))
     }
 
     /// Stops the server that runs, if one was started.
@@ -169,13 +171,20 @@ impl Bench {
         text(&answer, "/token")
     }
 
-    fn make(&self, target: Target, facts: Option<ServerFacts>, token: String) -> Stage {
+    fn make(
+        &self,
+        target: Target,
+        facts: Option<ServerFacts>,
+        token: String,
+        password: String,
+    ) -> Stage {
         let started = facts.as_ref().map(|facts| facts.pid);
         Stage {
             target,
             pid: started.or(self.options.pid),
             facts,
             token,
+            password,
             progress: self.progress.clone(),
             options: self.options.clone(),
         }
@@ -193,6 +202,8 @@ pub(crate) struct Stage {
     pub(crate) pid: Option<u32>,
     /// The session token of an account that may make communities.
     pub(crate) token: String,
+    /// The password of that account, if this driver made it.
+    pub(crate) password: String,
     /// Who is told how far it is.
     pub(crate) progress: Progress,
     /// What was asked for.

@@ -15,6 +15,7 @@ use crate::postgres_tools::pgbench;
 use crate::posting::Poster;
 use crate::row::Row;
 use crate::script::Script;
+use crate::sealing::Envelopes;
 use crate::stage::{Bench, Stage};
 use crate::watcher::Seat;
 
@@ -23,9 +24,12 @@ pub(super) const NAME: &str = "saturation";
 /// Names that are no members', as in a post of a package manager or a mail.
 const NOBODY: &str = " deploy of web-42 by @nobody_here_1 and @nobody_here_2: 14 checks passed";
 
-/// How large the posts are by which encrypted ones are compared with those of webhooks: an answer of
-/// some sentences.
+/// How large the posts are by which encrypted ones are compared with those of webhooks, at most: an
+/// answer of some sentences.
 const BYTES: usize = 1000;
+
+/// How many envelopes each sender makes for a channel; a key is good for a hundred.
+const ENVELOPES: usize = 24;
 
 /// As fast as it is answered.
 #[derive(Clone, Debug, Default, Args)]
@@ -41,7 +45,7 @@ pub(crate) struct Saturation {
     members: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Posts {
     /// Webhook posts that name nobody.
     Plain,
@@ -51,8 +55,8 @@ enum Posts {
     Online,
     /// Webhook posts with contents of that many bytes.
     Sized(usize),
-    /// Encrypted posts of members, with envelopes of that many bytes.
-    Encrypted(usize),
+    /// Encrypted posts of members.
+    Encrypted(Envelopes),
 }
 
 impl fmt::Display for Posts {
@@ -62,7 +66,9 @@ impl fmt::Display for Posts {
             Self::Nobody => f.write_str("mentions of nobody"),
             Self::Online => f.write_str("one online member mentioned"),
             Self::Sized(bytes) => write!(f, "webhook posts of {bytes} bytes"),
-            Self::Encrypted(bytes) => write!(f, "encrypted posts of {bytes} bytes"),
+            Self::Encrypted(envelopes) => {
+                write!(f, "encrypted posts of {} bytes", envelopes.bytes())
+            }
         }
     }
 }
@@ -101,16 +107,21 @@ impl Saturation {
                 posts,
             };
             for posts in [Posts::Plain, Posts::Nobody, Posts::Online] {
+                let is_plain = matches!(posts, Posts::Plain);
                 let row = scene(posts).measure(effort).await?;
                 let plain = row.posts;
                 rows.push(row);
-                if posts == Posts::Plain && Some(channels) == companion {
+                if is_plain && Some(channels) == companion {
                     add_pgbench(&stage, rows, plain, seconds).await?;
                 }
             }
             if Some(channels) == companion {
-                let webhooks = scene(Posts::Sized(BYTES)).measure(effort).await?;
-                let encrypted = scene(Posts::Encrypted(BYTES)).measure(effort).await?;
+                stage.progress.scene("saturation: members encrypt");
+                let each = bench.size(None, ENVELOPES, 2);
+                let envelopes = world.seal(&stage, BYTES, each).await?;
+                let webhooks = Posts::Sized(envelopes.bytes());
+                let webhooks = scene(webhooks).measure(effort).await?;
+                let encrypted = scene(Posts::Encrypted(envelopes)).measure(effort).await?;
                 let encrypted = compare(encrypted, &webhooks);
                 rows.extend([webhooks, encrypted]);
             }
@@ -175,7 +186,7 @@ impl Scene<'_> {
         let _crowd = self.crowd(&board).await?;
         let poster = Poster {
             target: self.stage.target.clone(),
-            script: Arc::new(self.script().await?),
+            script: Arc::new(self.script()),
             connections: effort.connections,
             progress: self.stage.progress.clone(),
         };
@@ -220,18 +231,15 @@ impl Scene<'_> {
         Crowd::gather(&stage.target, board, seats.collect(), &stage.progress).await
     }
 
-    async fn script(&self) -> Outcome<Script> {
+    fn script(&self) -> Script {
         let host = &self.stage.target.host;
         let script = Script::plain(host, self.world.webhooks());
-        Ok(match self.posts {
+        match &self.posts {
             Posts::Plain => script,
             Posts::Nobody => script.with_tail(NOBODY),
             Posts::Online => script.mentioning(self.world.names()),
-            Posts::Sized(bytes) => script.with_size(bytes),
-            Posts::Encrypted(bytes) => {
-                let channels = self.world.sealed_channels(self.stage).await?;
-                Script::encrypted(host, self.world.senders(), channels, bytes)
-            }
-        })
+            Posts::Sized(bytes) => script.with_size(*bytes),
+            Posts::Encrypted(envelopes) => Script::encrypted(host, envelopes.clone()),
+        }
     }
 }

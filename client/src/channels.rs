@@ -1,0 +1,89 @@
+//! Channels: who is in them, and what was said.
+
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::device::Device;
+use crate::error::Error;
+use crate::ids::{ChannelId, UserId};
+use crate::messages::Message;
+
+/// Of how many channels the members are remembered. Beyond that they are asked for again.
+const MOST_REMEMBERED: usize = 1000;
+
+/// The members of a channel in one of the states that they were in.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    /// Which state that is.
+    pub(crate) version: i64,
+    /// Who was in the channel.
+    pub(crate) users: Vec<UserId>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    members_version: i64,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: UserId,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Message>,
+}
+
+impl Device {
+    /// The next messages of a channel after a place in it, at most 200; 0 is before the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when the user is not in the channel.
+    pub async fn messages_after(
+        &self,
+        channel: ChannelId,
+        seq: i64,
+    ) -> Result<Vec<Message>, Error> {
+        let segments = ["channels", &channel.to_string(), "messages"];
+        let call = self.api.call(Method::GET, &segments);
+        let call = call.query("after", &seq.to_string()).query("limit", "200");
+        let Page { messages } = call.fetch().await?;
+        Ok(messages)
+    }
+
+    /// The members of a channel, as they were when they were last asked for.
+    pub(crate) async fn members(&self, channel: ChannelId) -> Result<Members, Error> {
+        let known = self.state.members.lock().await.get(&channel).cloned();
+        match known {
+            Some(members) => Ok(members),
+            None => self.ask_for_members(channel).await,
+        }
+    }
+
+    /// The members of a channel as they are now.
+    ///
+    /// The version is asked for first. Had it been the other way round, somebody who left in between
+    /// would be among the members of the newer version, and would be given the key.
+    pub(crate) async fn ask_for_members(&self, channel: ChannelId) -> Result<Members, Error> {
+        let id = channel.to_string();
+        let now: Channel = self.api.get(&["channels", &id]).fetch().await?;
+        let users: Vec<User> = self.api.get(&["channels", &id, "members"]).fetch().await?;
+        let members = Members {
+            version: now.members_version,
+            users: users.into_iter().map(|user| user.id).collect(),
+        };
+        let mut remembered = self.state.members.lock().await;
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(channel, members.clone());
+        Ok(members)
+    }
+
+    /// What is known of the members is out of date.
+    pub(crate) async fn forget_members(&self, channel: ChannelId) {
+        self.state.members.lock().await.remove(&channel);
+    }
+}

@@ -1,0 +1,239 @@
+//! What the encryption library wants to tell the server.
+
+use std::collections::BTreeMap;
+use std::iter;
+
+use matrix_sdk_crypto::types::requests::{
+    AnyIncomingResponse, AnyOutgoingRequest, KeysQueryRequest, ToDeviceRequest,
+};
+use ruma::api::client::keys::{claim_keys, get_keys, upload_keys, upload_signatures};
+use ruma::api::client::to_device::send_event_to_device;
+use ruma::encryption::{CrossSigningKey, DeviceKeys, OneTimeKey};
+use ruma::serde::Raw;
+use ruma::{
+    OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, TransactionId, UInt,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::device::Device;
+use crate::error::Error;
+
+/// How often the library is asked for more at once: an answer may give rise to new requests.
+const MOST_ROUNDS: usize = 10;
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    KeysUpload,
+    KeysQuery,
+    KeysClaim,
+    ToDevice,
+    Signatures,
+    RoomMessage,
+}
+
+impl Kind {
+    fn of(request: &AnyOutgoingRequest) -> Self {
+        match request {
+            AnyOutgoingRequest::KeysUpload(_) => Self::KeysUpload,
+            AnyOutgoingRequest::KeysQuery(_) => Self::KeysQuery,
+            AnyOutgoingRequest::KeysClaim(_) => Self::KeysClaim,
+            AnyOutgoingRequest::ToDeviceRequest(_) => Self::ToDevice,
+            AnyOutgoingRequest::SignatureUpload(_) => Self::Signatures,
+            AnyOutgoingRequest::RoomMessage(_) => Self::RoomMessage,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Uploaded {
+    one_time_key_counts: BTreeMap<OneTimeKeyAlgorithm, UInt>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Queried {
+    device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,
+    master_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+    self_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+    user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+}
+
+type DeviceOneTimeKeys = BTreeMap<OwnedDeviceId, BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>>;
+
+#[derive(Deserialize)]
+struct Claimed {
+    one_time_keys: BTreeMap<OwnedUserId, DeviceOneTimeKeys>,
+}
+
+impl Device {
+    /// Sends everything that waits, such as new one-time keys after others have used some up. To be
+    /// called after [`Device::receive`]; [`Live`](crate::Live) does that by itself.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that could not be sent, after trying all. It waits, and is tried again with
+    /// the next call.
+    pub async fn flush(&self) -> Result<(), Error> {
+        match self.drain().await?.into_iter().next() {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    /// The same, but only what cannot be done without counts: a refusal of something else does not
+    /// keep the caller from going on.
+    pub(crate) async fn flush_needing(&self, needed: &[Kind]) -> Result<(), Error> {
+        let failures = self.drain().await?;
+        let mut needed = failures
+            .into_iter()
+            .filter(|(kind, _)| needed.contains(kind));
+        match needed.next() {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    /// What could not be sent, by its kind.
+    async fn drain(&self) -> Result<Vec<(Kind, Error)>, Error> {
+        let _one_after_the_other = self.state.requests.lock().await;
+        let mut failures: Vec<(Kind, Error)> = Vec::new();
+        for _ in 0..MOST_ROUNDS {
+            let requests = self.machine.outgoing_requests().await;
+            let mut sent = 0;
+            for request in requests.map_err(Error::library)? {
+                let kind = Kind::of(request.request());
+                if failures.iter().any(|(failed, _)| *failed == kind) {
+                    continue;
+                }
+                let exchanged = self.exchange(request.request_id(), request.request());
+                match exchanged.await {
+                    Ok(()) => sent += 1,
+                    Err(error) => failures.push((kind, error)),
+                }
+            }
+            if sent == 0 {
+                break;
+            }
+        }
+        // Sessions that broke are begun anew.
+        if let Err(error) = self.claim(iter::empty()).await {
+            failures.push((Kind::KeysClaim, error));
+        }
+        Ok(failures)
+    }
+
+    /// Takes one-time keys for devices with which there is no session yet, those of `users` and
+    /// those whose session broke. Only one such request may be on its way: the caller holds
+    /// `state.requests`.
+    pub(crate) async fn claim<'a>(
+        &self,
+        users: impl Iterator<Item = &'a ruma::UserId>,
+    ) -> Result<(), Error> {
+        let missing = self.machine.get_missing_sessions(users).await;
+        match missing.map_err(Error::library)? {
+            None => Ok(()),
+            Some((id, request)) => {
+                self.exchange(&id, &AnyOutgoingRequest::KeysClaim(request))
+                    .await
+            }
+        }
+    }
+
+    /// Sends one request and tells the library what came of it.
+    pub(crate) async fn exchange(
+        &self,
+        id: &TransactionId,
+        request: &AnyOutgoingRequest,
+    ) -> Result<(), Error> {
+        match request {
+            AnyOutgoingRequest::KeysUpload(request) => {
+                let answer = self.upload_keys(request).await?;
+                self.mark(id, AnyIncomingResponse::KeysUpload(&answer))
+                    .await
+            }
+            AnyOutgoingRequest::KeysQuery(request) => self.query_keys(id, request).await.map(drop),
+            AnyOutgoingRequest::KeysClaim(request) => {
+                let body = json!({"one_time_keys": request.one_time_keys});
+                let call = self.api.post(&["e2ee", "keys", "claim"]);
+                let Claimed { one_time_keys } = call.send(&body).await?;
+                let answer = claim_keys::v3::Response::new(one_time_keys);
+                self.mark(id, AnyIncomingResponse::KeysClaim(&answer)).await
+            }
+            AnyOutgoingRequest::ToDeviceRequest(request) => self.send_to_devices(id, request).await,
+            AnyOutgoingRequest::SignatureUpload(request) => {
+                let call = self.api.post(&["e2ee", "keys", "signatures", "upload"]);
+                let _failures: Value = call.send(&request.signed_keys).await?;
+                let answer = upload_signatures::v3::Response::new();
+                self.mark(id, AnyIncomingResponse::SignatureUpload(&answer))
+                    .await
+            }
+            AnyOutgoingRequest::RoomMessage(_) => Err(Error::Library(
+                "it wants to verify somebody in a channel, which is not done here".to_owned(),
+            )),
+        }
+    }
+
+    async fn upload_keys(
+        &self,
+        request: &upload_keys::v3::Request,
+    ) -> Result<upload_keys::v3::Response, Error> {
+        let mut body = json!({
+            "one_time_keys": request.one_time_keys,
+            "fallback_keys": request.fallback_keys,
+        });
+        if let (Some(keys), Some(body)) = (&request.device_keys, body.as_object_mut()) {
+            body.insert("device_keys".to_owned(), json!(keys));
+        }
+        let call = self.api.post(&["e2ee", "keys", "upload"]);
+        let Uploaded {
+            one_time_key_counts,
+        } = call.send(&body).await?;
+        Ok(upload_keys::v3::Response::new(one_time_key_counts))
+    }
+
+    /// Asks for the keys of users, and gives the answer to the library and to the caller.
+    pub(crate) async fn query_keys(
+        &self,
+        id: &TransactionId,
+        request: &KeysQueryRequest,
+    ) -> Result<get_keys::v3::Response, Error> {
+        let body = json!({"device_keys": request.device_keys});
+        let call = self.api.post(&["e2ee", "keys", "query"]);
+        let keys: Queried = call.send(&body).await?;
+        let mut answer = get_keys::v3::Response::new();
+        answer.device_keys = keys.device_keys;
+        answer.master_keys = keys.master_keys;
+        answer.self_signing_keys = keys.self_signing_keys;
+        answer.user_signing_keys = keys.user_signing_keys;
+        self.mark(id, AnyIncomingResponse::KeysQuery(&answer))
+            .await?;
+        Ok(answer)
+    }
+
+    /// Sends messages to devices. A repeat is recognised by its transaction.
+    pub(crate) async fn send_to_devices(
+        &self,
+        id: &TransactionId,
+        request: &ToDeviceRequest,
+    ) -> Result<(), Error> {
+        let event_type = request.event_type.to_string();
+        let segments = ["e2ee", "to_device", &event_type, request.txn_id.as_str()];
+        let body = json!({"messages": request.messages});
+        let _undelivered: Value = self.api.put(&segments).send(&body).await?;
+        let answer = send_event_to_device::v3::Response::new();
+        self.mark(id, AnyIncomingResponse::ToDevice(&answer)).await
+    }
+
+    pub(crate) async fn mark(
+        &self,
+        id: &TransactionId,
+        answer: AnyIncomingResponse<'_>,
+    ) -> Result<(), Error> {
+        self.machine
+            .mark_request_as_sent(id, answer)
+            .await
+            .map_err(Error::library)
+    }
+}

@@ -1,0 +1,215 @@
+//! Encrypting what is written, and sending it.
+
+use std::collections::HashSet;
+
+use matrix_sdk_crypto::{CollectStrategy, EncryptionSettings};
+use reqwest::Method;
+use ruma::OwnedUserId;
+use ruma::events::AnyMessageLikeEventContent;
+use ruma::events::room::history_visibility::HistoryVisibility;
+use ruma::serde::Raw;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::channels::Members;
+use crate::device::Device;
+use crate::error::Error;
+use crate::ids::{ChannelId, MessageId, UserId};
+use crate::own_identity::Recovery;
+use crate::plaintext::{MESSAGE_TYPE, Plaintext};
+
+/// How often a message is encrypted anew because the members changed meanwhile.
+const MOST_ENCRYPTIONS: usize = 5;
+
+/// What is to be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The text, in Markdown.
+    pub body: String,
+    /// The users it mentions. Their own devices tell them; the server does not learn of it.
+    pub mentions: Vec<UserId>,
+}
+
+impl Draft {
+    /// A text that mentions nobody.
+    pub fn of(body: impl Into<String>) -> Self {
+        Self {
+            body: body.into(),
+            mentions: Vec::new(),
+        }
+    }
+}
+
+/// Where a message that was sent is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Posted {
+    /// Its id.
+    pub message_id: MessageId,
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// Its place there.
+    pub seq: i64,
+    /// When it was committed.
+    pub created_at: String,
+}
+
+/// A message in its envelope, as it is sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sealed {
+    /// The state of the members that it was encrypted for.
+    pub members_version: i64,
+    /// What was encrypted.
+    pub envelope: Box<RawValue>,
+}
+
+/// Whom the key of a channel was given to last.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shared {
+    members_version: i64,
+    members: Vec<String>,
+}
+
+impl Device {
+    /// Encrypts a message for the members of a channel and sends it. Who joins or leaves meanwhile
+    /// makes it begin again, with a new key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSetUp`] or [`Error::Locked`] when others could not tell whom it is from;
+    /// [`Error::IdentityChanged`]; [`Error::Refused`] when the user may not write there, the text is
+    /// too long, or the members changed with every attempt. Nothing was sent then.
+    pub async fn send(&self, channel: ChannelId, draft: Draft) -> Result<Posted, Error> {
+        let plaintext = Plaintext::new(channel, draft.body, draft.mentions);
+        let (id, txn_id) = (channel.to_string(), plaintext.txn_id.clone());
+        let segments = ["channels", &id, "messages", &txn_id];
+        self.deliver(&plaintext, Method::PUT, &segments).await
+    }
+
+    /// Gives a message of one's own another text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::send`].
+    pub async fn edit(
+        &self,
+        channel: ChannelId,
+        message: MessageId,
+        draft: Draft,
+    ) -> Result<(), Error> {
+        let mut plaintext = Plaintext::new(channel, draft.body, draft.mentions);
+        plaintext.replaces = Some(message);
+        let (id, message) = (channel.to_string(), message.to_string());
+        let segments = ["channels", &id, "messages", &message];
+        let edited: Result<Value, Error> = self.deliver(&plaintext, Method::PATCH, &segments).await;
+        edited.map(drop)
+    }
+
+    async fn deliver<T: serde::de::DeserializeOwned>(
+        &self,
+        plaintext: &Plaintext,
+        method: Method,
+        segments: &[&str],
+    ) -> Result<T, Error> {
+        let mut attempt = 1;
+        loop {
+            let sealed = self.seal(plaintext).await?;
+            let sent = self.api.call(method.clone(), segments).send(&sealed).await;
+            let Err(error) = sent else {
+                self.upload_backup_if_possible().await;
+                return sent;
+            };
+            // Somebody joined or left meanwhile. It is encrypted for those who are there now.
+            if error.code() != Some("members_changed") || attempt >= MOST_ENCRYPTIONS {
+                return Err(error);
+            }
+            self.forget_members(plaintext.channel_id).await;
+            attempt += 1;
+        }
+    }
+
+    /// Gives the members' devices the keys that they lack, and encrypts. [`Device::send`] does this;
+    /// it is separate for those who send by other means.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::send`].
+    pub async fn seal(&self, plaintext: &Plaintext) -> Result<Sealed, Error> {
+        let channel = plaintext.channel_id;
+        let _one_after_the_other = self.state.writing.lock().await;
+        let members = self.members(channel).await?;
+        self.know(&members.users).await?;
+        match self.recovery().await? {
+            Recovery::NotSetUp => return Err(Error::NotSetUp),
+            Recovery::Locked => return Err(Error::Locked),
+            Recovery::Unlocked => {}
+        }
+        let changed = self.changed_identities(&members.users).await?;
+        if !changed.is_empty() {
+            return Err(Error::IdentityChanged(changed));
+        }
+        self.rotate(channel, &members).await?;
+        self.share(channel, &members).await?;
+        let content = plaintext.content().map_err(Error::library)?;
+        let content: Raw<AnyMessageLikeEventContent> =
+            Raw::from_json_string(content).map_err(Error::library)?;
+        let room = self.names.room(channel)?;
+        let encrypted = self
+            .machine
+            .encrypt_room_event_raw(&room, MESSAGE_TYPE, &content)
+            .await
+            .map_err(|error| Error::Encryption(error.to_string()))?;
+        Ok(Sealed {
+            members_version: members.version,
+            envelope: encrypted.content.into_json(),
+        })
+    }
+
+    /// Begins a new key when somebody may have left: what follows is encrypted with one that they
+    /// never had.
+    async fn rotate(&self, channel: ChannelId, members: &Members) -> Result<(), Error> {
+        let key = format!("chatalot.shared.{channel}");
+        let before: Option<Shared> = self.stored(&key).await?;
+        if let Some(before) = before {
+            if before.members_version == members.version {
+                return Ok(());
+            }
+            let known: HashSet<&str> = before.members.iter().map(String::as_str).collect();
+            let is_known = |user: &&UserId| known.contains(user.to_string().as_str());
+            let stayed = members.users.iter().filter(is_known).count();
+            let joined = i64::try_from(members.users.len() - stayed).unwrap_or(i64::MAX);
+            let only_joins = stayed == known.len()
+                && members.version.checked_sub(before.members_version) == Some(joined);
+            if !only_joins {
+                let room = self.names.room(channel)?;
+                let discarded = self.machine.discard_room_key(&room).await;
+                discarded.map_err(Error::library)?;
+            }
+        }
+        // Noted before a key is given to anybody: who gets it and leaves must be missed.
+        let shared = Shared {
+            members_version: members.version,
+            members: members.users.iter().map(ToString::to_string).collect(),
+        };
+        self.store(&key, &shared).await
+    }
+
+    async fn share(&self, channel: ChannelId, members: &Members) -> Result<(), Error> {
+        let users: Vec<OwnedUserId> = self.names.users(&members.users)?;
+        let room = self.names.room(channel)?;
+        let _one_after_the_other = self.state.requests.lock().await;
+        self.claim(users.iter().map(AsRef::as_ref)).await?;
+        let settings = EncryptionSettings {
+            history_visibility: HistoryVisibility::Joined,
+            // Only devices that their owners vouch for: one that the server makes up gets nothing.
+            sharing_strategy: CollectStrategy::IdentityBasedStrategy,
+            ..EncryptionSettings::default()
+        };
+        let users = users.iter().map(AsRef::as_ref);
+        let requests = self.machine.share_room_key(&room, users, settings).await;
+        for request in requests.map_err(Error::library)? {
+            self.send_to_devices(&request.txn_id, &request).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The example for automations with something to hide, as a program of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::support::fixtures::{PASSWORD, User};
+use crate::support::people::{Person, id};
+use crate::support::server::TestServer;
+
+/// The example, which cargo builds with the tests of its own package.
+fn example() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let target = own.parent().and_then(Path::parent).unwrap();
+    let example = target.join("examples/post_encrypted");
+    assert!(
+        example.is_file(),
+        "{} is missing: run `cargo build -p chatalot-client --examples` first, or \
+         `cargo test --workspace`",
+        example.display()
+    );
+    example
+}
+
+/// Runs the example for `user`, with `input` on its standard input.
+async fn run(user: &User, recovery_key: Option<&str>, arguments: &[&str], input: &str) -> Output {
+    let mut program = Command::new(example());
+    program
+        .args(arguments)
+        .env_clear()
+        .env("CHATALOT_URL", user.origin())
+        .env("CHATALOT_USERNAME", &user.username)
+        .env("CHATALOT_PASSWORD", PASSWORD)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    if let Some(key) = recovery_key {
+        program.env("CHATALOT_RECOVERY_KEY", key);
+    }
+    let mut child = program.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that does not read what it gets may be gone already.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    child.wait_with_output().await.unwrap()
+}
+
+/// What it printed.
+fn said(output: &Output) -> String {
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+/// Why it failed.
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn the_example_posts_what_members_read_also_after_it_has_signed_out() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let mut ann = Person::of(&community.owner, &[general]).await;
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let key = Some(recovery_key.as_str());
+    let by_argument = [general, "the **audit** failed"];
+    let message_id = said(&run(&robot, key, &by_argument, "").await);
+    said(&run(&robot, key, &[general], "line one\nline two\n").await);
+
+    // Only the session of the test is left: the devices that wrote are gone.
+    let sessions = robot.sessions().await.expect_status(200);
+    assert_eq!(sessions.list().len(), 1, "{}", sessions.text);
+    let first = ann.next_message().await;
+    assert_eq!(first.id.to_string(), message_id);
+    assert_eq!(first.author.to_string(), robot.id);
+    assert_eq!(ann.reads_this(&first).await, "the **audit** failed");
+    assert_eq!(ann.reads().await, "line one\nline two");
+
+    // The automation's own account reads it too, on any device that has the recovery key.
+    let store = std::sync::Arc::default();
+    let device = crate::support::people::device(&robot, robot.origin(), &store).await;
+    device.unlock(&recovery_key).await.unwrap();
+    let history = device.messages_after(id(general), 0).await.unwrap();
+    assert_eq!(history.len(), 2);
+    for message in history {
+        let chatalot_client::Message::Sealed(message) = message else {
+            panic!("an encrypted message, not {message:?}");
+        };
+        let decrypted = device.decrypt(&message).await.unwrap();
+        let is_clear = matches!(decrypted, chatalot_client::Decryption::Clear { .. });
+        assert!(is_clear, "{decrypted:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_example_says_what_to_change_and_leaves_no_session_behind() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let post = [general, "text"];
+    let without_set_up = run(&robot, Some("EsTc"), &post, "").await;
+    assert!(complaint(&without_set_up).contains("not set up"));
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let key = Some(recovery_key.as_str());
+    for (output, expected) in [
+        (run(&robot, None, &post, "").await, "CHATALOT_RECOVERY_KEY"),
+        (run(&robot, Some("EsTc"), &post, "").await, "recovery key"),
+        (
+            run(&robot, key, &["general", "text"], "").await,
+            "id of a channel",
+        ),
+        (run(&robot, key, &[general], " \n").await, "no text"),
+        (run(&robot, key, &[], "").await, "usage"),
+        // Set up already, by a device that is gone.
+        (run(&robot, None, &["--set-up"], "").await, "unlock it"),
+    ] {
+        let complaint = complaint(&output);
+        assert!(complaint.contains(expected), "{complaint}");
+        for secret in [PASSWORD, recovery_key.as_str()] {
+            assert!(!complaint.contains(secret), "{complaint}");
+        }
+    }
+    let sessions = robot.sessions().await.expect_status(200);
+    assert_eq!(sessions.list().len(), 1, "{}", sessions.text);
+}

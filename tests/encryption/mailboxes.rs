@@ -1,0 +1,103 @@
+//! Messages to devices that get lost on the way, or come twice.
+
+use std::sync::Arc;
+
+use chatalot_client::{Decryption, Device, Frame, News, Session, Socket, ToDeviceEvent};
+use tokio::time::timeout;
+
+use crate::support::fixtures::User;
+use crate::support::people::{DEADLINE, Person, device, id};
+use crate::support::server::TestServer;
+
+/// Opens a socket of the user's session and waits for messages to its device.
+async fn mail(user: &User) -> (Socket, Vec<ToDeviceEvent>) {
+    let session = Session::resume(user.origin(), user.token()).unwrap();
+    let mut socket = Socket::connect(&session).await.unwrap();
+    loop {
+        let frame = timeout(DEADLINE, socket.next())
+            .await
+            .expect("mail in time");
+        if let Frame::ToDevice(events) = frame.unwrap() {
+            return (socket, events);
+        }
+    }
+}
+
+fn ids(events: &[ToDeviceEvent]) -> Vec<i64> {
+    events.iter().map(|event| event.id).collect()
+}
+
+async fn take(device: &Device, events: &[ToDeviceEvent]) -> Option<i64> {
+    let news = News::of(&Frame::ToDevice(events.to_vec())).unwrap();
+    device.receive(news).await.unwrap().acknowledge
+}
+
+/// What the newest message of the channel says to `device`.
+async fn newest(device: &Device, channel: &str) -> Decryption {
+    let messages = device.messages_after(id(channel), 0).await.unwrap();
+    match messages.last().expect("a message") {
+        chatalot_client::Message::Sealed(message) => device.decrypt(message).await.unwrap(),
+        other => panic!("an encrypted message, not {other:?}"),
+    }
+}
+
+fn text(decryption: Decryption) -> String {
+    match decryption {
+        Decryption::Clear { plaintext, .. } => plaintext.body,
+        other => panic!("a readable message, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_and_a_repeat_does_no_harm() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let side = community.channel("side").await;
+    let bob = community.member("bob").await;
+    let added = community.owner.add_to_channel(&side, &bob.id).await;
+    added.expect_done();
+    let ann = Person::of(&community.owner, &[]).await;
+    let store = Arc::default();
+    let device_of_bob = device(&bob, bob.origin(), &store).await;
+    device_of_bob
+        .set_up(crate::support::fixtures::PASSWORD)
+        .await
+        .unwrap();
+    ann.writes(general, "one").await;
+
+    // The connection is lost before the device has looked at what came.
+    let (socket, first) = mail(&bob).await;
+    drop(socket);
+    assert_eq!(newest(&device_of_bob, general).await, Decryption::Waiting);
+
+    // It is lost again, after the device has taken it and before it has said so.
+    let (socket, again) = mail(&bob).await;
+    assert_eq!(ids(&again), ids(&first));
+    assert_eq!(
+        take(&device_of_bob, &again).await,
+        ids(&first).last().copied()
+    );
+    drop(socket);
+    assert_eq!(text(newest(&device_of_bob, general).await), "one");
+
+    let (mut socket, repeated) = mail(&bob).await;
+    assert_eq!(ids(&repeated), ids(&first));
+    let up_to = take(&device_of_bob, &repeated).await.unwrap();
+    socket.acknowledge(up_to).await.unwrap();
+    assert_eq!(text(newest(&device_of_bob, general).await), "one");
+
+    // What was acknowledged is gone: what comes next is new.
+    ann.writes(&side, "two").await;
+    let (_socket, new) = mail(&bob).await;
+    assert!(ids(&new).iter().all(|id| *id > up_to), "{new:?}");
+
+    // A program that was started anew does not know what it took. The keys are in its store, and
+    // the repeat, which the library refuses, leaves its sessions whole.
+    drop(device_of_bob);
+    let restarted = device(&bob, bob.origin(), &store).await;
+    take(&restarted, &first).await;
+    assert_eq!(text(newest(&restarted, general).await), "one");
+    take(&restarted, &new).await;
+    assert_eq!(text(newest(&restarted, &side).await), "two");
+}
