@@ -53,12 +53,13 @@ impl Firefox {
         };
         let url = timeline.in_time("a browser that listens", listening);
         let url = url.await;
-        let opened = async {
+        // A connection is large while it is made, with all that TLS may need.
+        let opened = Box::pin(async {
             let page = PageServer::start().await;
             let mut bidi = Bidi::connect(&url, timeline).await;
             bidi.open(page.url()).await;
             (bidi, page)
-        };
+        });
         let opened = timeline.in_time("a page in the browser", opened);
         let (bidi, page) = opened.await;
         Self {
