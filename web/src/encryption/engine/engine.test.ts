@@ -281,6 +281,21 @@ test('a changed identity has to be acknowledged before anything is sent to it', 
   expect(await bob.text(message)).toBe('secret');
 });
 
+test('a changed identity is shown also when the page was loaded again meanwhile', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const message = await bob.write(channel, 'hello');
+  await alice.deliver();
+  expect(await alice.text(message)).toBe('hello');
+  await bob.engine.bootstrap(PASSWORD, true);
+  await alice.deliver();
+  await alice.engine.devices(bob.userId);
+  const again = await alice.reload();
+  people.push(again);
+  await again.read(message);
+  expect(again.state.identityChanges).toMatchObject([{ userId: bob.userId }]);
+});
+
 test('a call that fails is made again, and what waits for it goes on', async () => {
   const [alice, bob] = [await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId);

@@ -152,9 +152,11 @@ export class Engine implements CryptoEngine {
   }
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
-    const authors = messages.map(({ authorId }) => authorId);
+    const authors = [...new Set(messages.map(({ authorId }) => authorId))];
     // Without a connection, what is known has to do.
-    await this.#tracking.know([...new Set(authors)]).catch(() => {});
+    await this.#tracking.know(authors).catch(() => {});
+    // It may have changed while another page was open, or none.
+    await this.#identities.unacknowledged(authors);
     const decrypted: Decryption[] = [];
     for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
     return decrypted;
