@@ -61,7 +61,8 @@ impl Socket {
         request.headers_mut().insert("authorization", bearer);
         let connector = Connector::Rustls(tls::configuration(session.api.server())?);
         let connecting = connect_async_tls_with_config(request, None, true, Some(connector));
-        let connected = timeout(CONNECTING, connecting).await;
+        // On the heap, because it has room for a TLS handshake.
+        let connected = timeout(CONNECTING, Box::pin(connecting)).await;
         let connected = connected.map_err(|_late| Error::Network("no answer".to_owned()))?;
         let (stream, _) = connected.map_err(network)?;
         Ok(Self { stream })

@@ -20,7 +20,8 @@ pub(super) struct Bidi {
 impl Bidi {
     /// Begins a session with the browser that listens at `url`.
     pub(super) async fn connect(url: &str, timeline: &Timeline) -> Self {
-        let connected = connect_async(format!("{url}/session")).await;
+        // On the heap, because it has room for a TLS handshake.
+        let connected = Box::pin(connect_async(format!("{url}/session"))).await;
         let (socket, _) =
             connected.unwrap_or_else(|error| timeline.fail(&format!("no session: {error}")));
         let mut bidi = Self {
