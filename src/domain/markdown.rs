@@ -87,6 +87,9 @@ fn shifted(range: &Range<usize>, base: usize) -> Range<usize> {
 /// white space or `<`, which is where GitHub's autolinks end (GFM 0.29, section 6.9).
 fn urls(source: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
+    if !source.contains("://") && !source.contains("www.") {
+        return ranges;
+    }
     let mut word_start = 0;
     for word in source.split(|c: char| c.is_whitespace() || c == '<' || c == '>') {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-');

@@ -1,6 +1,6 @@
 //! Which usernames a webhook's post mentions.
 
-use std::collections::HashSet;
+use std::ops::Range;
 
 use super::markdown::quoted_ranges;
 use super::names::Username;
@@ -8,22 +8,21 @@ use super::names::Username;
 /// The greatest number of members that one post alerts.
 pub const MAX_MENTIONED: usize = 50;
 
-/// Lists the usernames that `content` mentions, each once, in order of appearance. Whether
-/// they belong to members of the channel is not known here, so the bound of
-/// [`MAX_MENTIONED`] applies later, to those who do.
+/// Says where in `content` usernames are mentioned, in bytes and in order. Whether they belong to
+/// members of the channel is not known here, so the bound of [`MAX_MENTIONED`] applies later, to
+/// those who do.
 ///
 /// A mention is `@` and the longest run of `[A-Za-z0-9_]` after it. An `@` right after a
 /// letter or digit of any script, an underscore or a backslash is none, nor is one in code,
 /// in a URL or in the destination of a link.
 #[must_use]
-pub fn mention_candidates(content: &str) -> Vec<&str> {
+pub fn mention_candidates(content: &str) -> Vec<Range<usize>> {
     if !content.contains('@') {
         return Vec::new();
     }
     let quoted = quoted_ranges(content);
     let mut quoted = quoted.iter().peekable();
     let mut quoted_until = 0;
-    let mut seen = HashSet::new();
     let mut candidates = Vec::new();
     for (at, _) in content.match_indices('@') {
         while let Some(range) = quoted.next_if(|range| range.start <= at) {
@@ -35,8 +34,9 @@ pub fn mention_candidates(content: &str) -> Vec<&str> {
         let name = name_after(content, at);
         let possible =
             !name.is_empty() && name.len() <= Username::MAX_CHARS && !Username::is_reserved(name);
-        if possible && seen.insert(name) {
-            candidates.push(name);
+        if possible {
+            let start = at + '@'.len_utf8();
+            candidates.push(start..start + name.len());
         }
     }
     candidates
@@ -58,7 +58,10 @@ fn name_after(content: &str, at: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::mention_candidates;
+    fn mention_candidates(content: &str) -> Vec<&str> {
+        let places = super::mention_candidates(content).into_iter();
+        places.map(|place| &content[place]).collect()
+    }
 
     /// Each content with the names it mentions, separated by blanks.
     const TABLE: &[(&str, &str)] = &[
@@ -67,7 +70,7 @@ mod tests {
         ("hello @bob.", "bob"),
         ("(@bob)", "bob"),
         ("@bob,@alice", "bob alice"),
-        ("@bob @bob @alice @bob", "bob alice"),
+        ("@bob @bob @alice", "bob bob alice"),
         ("@Bob @bob", "Bob bob"),
         ("@bob-smith", "bob"),
         ("@bob.smith", "bob"),

@@ -1,6 +1,7 @@
 //! Webhooks and what is posted to them.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
@@ -83,8 +84,8 @@ pub struct WebhookPost {
     pub channel_id: ChannelId,
     /// What.
     pub content: MessageContent,
-    /// The usernames in it that may be members', in order of appearance.
-    pub candidates: Vec<String>,
+    /// Where in it usernames stand that may be members'.
+    candidates: Vec<Range<usize>>,
     /// The name for this message alone.
     pub sender_name: Option<Name>,
     /// The picture for this message alone.
@@ -103,10 +104,7 @@ impl WebhookPost {
         sender_name: Option<Name>,
         avatar_url: Option<AvatarUrl>,
     ) -> Self {
-        let candidates = mention_candidates(content.as_str())
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let candidates = mention_candidates(content.as_str());
         Self {
             message_id: MessageId::generate(),
             webhook_id,
@@ -119,13 +117,18 @@ impl WebhookPost {
         }
     }
 
+    /// The usernames in it that may be members', in order of appearance.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        let places = self.candidates.iter();
+        places.filter_map(|place| self.content.as_str().get(place.clone()))
+    }
+
     /// Picks, in order of appearance, the first [`super::mentions::MAX_MENTIONED`] members
     /// among the candidates. `member` tells the id of a member of the channel by username.
     pub fn mentioned<'a>(&'a self, member: impl Fn(&'a str) -> Option<UserId>) -> Vec<UserId> {
         let mut seen = HashSet::new();
-        self.candidates
-            .iter()
-            .filter_map(|username| member(username))
+        self.candidates()
+            .filter_map(member)
             .filter(|user| seen.insert(*user))
             .take(super::mentions::MAX_MENTIONED)
             .collect()

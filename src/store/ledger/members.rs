@@ -4,7 +4,7 @@
 //! under the channel's fence, so a name never resolves to somebody who left. Usernames do not
 //! change.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use quick_cache::Weighter;
@@ -69,11 +69,14 @@ impl MembersCache {
     /// Begins to resolve the names of a batch of posts, which come with their channels.
     pub(super) fn resolve<'a>(
         &'a self,
-        names: impl Iterator<Item = (ChannelId, &'a str)>,
+        posts: impl Iterator<Item = (ChannelId, impl Iterator<Item = &'a str>)>,
     ) -> Names<'a> {
-        let mut wanted: BTreeMap<ChannelId, BTreeSet<&str>> = BTreeMap::new();
-        for (channel, name) in names {
-            wanted.entry(channel).or_default().insert(name);
+        let mut wanted: BTreeMap<ChannelId, Vec<&str>> = BTreeMap::new();
+        for (channel, names) in posts {
+            let mut names = names.peekable();
+            if names.peek().is_some() {
+                wanted.entry(channel).or_default().extend(names);
+            }
         }
         Names {
             cache: self,
@@ -86,7 +89,7 @@ impl MembersCache {
 /// The names in a batch of posts on their way to being ids of members.
 pub(super) struct Names<'a> {
     cache: &'a MembersCache,
-    wanted: BTreeMap<ChannelId, BTreeSet<&'a str>>,
+    wanted: BTreeMap<ChannelId, Vec<&'a str>>,
     known: HashMap<ChannelId, Known>,
 }
 
@@ -160,13 +163,15 @@ impl<'a> Names<'a> {
         Ok(())
     }
 
-    /// The names in channels of which nothing is remembered.
-    pub(super) fn to_look_up(&self) -> NamesToLookUp<'a> {
+    /// The names in channels of which nothing is remembered, each once.
+    pub(super) fn to_look_up(&mut self) -> NamesToLookUp<'a> {
         let mut unknown = NamesToLookUp::default();
-        for (channel, names) in &self.wanted {
+        for (channel, names) in &mut self.wanted {
             if !self.known.contains_key(channel) {
+                names.sort_unstable();
+                names.dedup();
                 unknown.channels.extend(names.iter().map(|_| *channel));
-                unknown.names.extend(names);
+                unknown.names.extend_from_slice(names);
             }
         }
         unknown

@@ -156,10 +156,8 @@ async fn find_names<'a>(
     facts: &Facts,
     posts: &'a [Arc<WebhookPost>],
 ) -> Result<Names<'a>, StoreError> {
-    let mut names = members.resolve(posts.iter().flat_map(|post| {
-        let candidates = post.candidates.iter();
-        candidates.map(|name| (post.channel_id, name.as_str()))
-    }));
+    let posts = posts.iter();
+    let mut names = members.resolve(posts.map(|post| (post.channel_id, post.candidates())));
     if names.is_empty() {
         return Ok(names);
     }
