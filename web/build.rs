@@ -4,7 +4,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Names a folder with the client as `npm run build` leaves it, for packagers.
@@ -130,10 +130,10 @@ fn parse(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Runs `command`; what it said is part of the complaint if it fails.
+/// Runs `command` where cargo runs build scripts, in this package's folder; what it said is part
+/// of the complaint if it fails.
 fn run(mut command: Command, failure: &str) -> Result<(), String> {
     let output = command
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()
         .map_err(|error| format!("{failure}: {error}. {WAYS_OUT}"))?;
     if output.status.success() {
