@@ -89,14 +89,10 @@ impl Store {
         url: &DatabaseUrl,
         settings: &StoreSettings,
     ) -> Result<Self, StoreError> {
-        let session_settings = [
-            &connect::LOOK_UP_BY_KEY[..],
-            &connect::IN_ORDER_OF_INDEX,
-            &[connect::PLAN_ANEW],
-        ];
+        let further = [connect::IN_ORDER_OF_INDEX, connect::PLAN_ANEW];
         let settings = StoreSettings {
             pool_size: 2,
-            session_settings: session_settings.concat(),
+            session_settings: [&connect::LOOK_UP_BY_KEY[..], &further].concat(),
             ..settings.clone()
         };
         Self::open(url, &settings)

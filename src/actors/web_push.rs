@@ -36,8 +36,8 @@ use crate::store::{
 
 /// Alerts that are written down as owed in one transaction at most.
 const BATCH: usize = 500;
-/// While a push service has no place left, alerts are written down as owed only each so many
-/// looks: that takes longer than sending does, and what is due already goes first.
+/// While as many pushes are due as there are places, alerts are written down as owed only each so
+/// many looks: that takes longer than sending does, and what is due already goes first.
 const LOOKS_WHILE_FULL: u32 = 4;
 /// Pushes whose outcomes are noted in one transaction at most.
 const SETTLED_TOGETHER: usize = 1000;
@@ -348,7 +348,7 @@ struct TakenUp {
     claimed: Vec<ClaimedPush>,
     more_overdue: bool,
     more_due: bool,
-    /// Whether some push service, or the server as a whole, had no place left.
+    /// Whether some push service, or the server as a whole, had no place left, before or after.
     full: bool,
 }
 
@@ -383,6 +383,7 @@ async fn take_up(
     if room.free > 0 && looks {
         taken.claimed = store.claim_pushes(&room, idle_days).await?;
         taken.more_due |= !taken.claimed.is_empty();
+        taken.full |= room.is_filled_by(&taken.claimed);
     }
     Ok(taken)
 }

@@ -91,9 +91,11 @@ pub(super) const PLAN_ONCE: &str = "plan_cache_mode=force_generic_plan";
 /// them while it is small; a plan made then, and kept, reads far too much once it has grown.
 pub(super) const PLAN_ANEW: &str = "plan_cache_mode=force_custom_plan";
 
-/// Settings of a connection that takes rows in the order of an index, a few at a time. While
-/// PostgreSQL takes a table for small it would rather read all that fit and sort them.
-pub(super) const IN_ORDER_OF_INDEX: [&str; 2] = ["enable_bitmapscan=off", "enable_sort=off"];
+/// A setting of a connection that takes rows in the order of an index, a few at a time. While
+/// PostgreSQL takes a table for small it would rather read all that fit and sort them. Sorting
+/// itself stays on: without it, a few rows that are to be in order would be looked for in a whole
+/// index that has it.
+pub(super) const IN_ORDER_OF_INDEX: &str = "enable_bitmapscan=off";
 
 /// A setting of a connection whose commits need not survive a power cut. They are in order and
 /// whole all the same.
@@ -146,6 +148,11 @@ fn with_session_settings(
     ));
     // A process that was frozen in the middle of a transaction must not hold its locks.
     set("idle_in_transaction_session_timeout=30000".to_owned());
+    // Compiling a statement takes PostgreSQL up to a second, which is for reports and not for a few
+    // rows by key. It compiles what looks costly, and a plan with one of the steps that are
+    // switched off below looks costlier than any report:
+    // https://www.postgresql.org/docs/15/jit-decision.html
+    set("jit=off".to_owned());
     for setting in &settings.session_settings {
         set((*setting).to_owned());
     }

@@ -3,7 +3,7 @@
 //! Everything happens for many at once. Locks are taken in the order notifications by key,
 //! then what is owed, then devices; who takes something up skips what others hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
@@ -51,6 +51,23 @@ impl PushRoom {
     #[must_use]
     pub fn is_full_somewhere(&self) -> bool {
         self.by_origin.iter().any(|(_, room)| *room == 0)
+    }
+
+    /// Whether taking up these left no place somewhere: then more may be due.
+    #[must_use]
+    pub fn is_filled_by(&self, claimed: &[ClaimedPush]) -> bool {
+        let mut taken: HashMap<&str, usize> = HashMap::new();
+        for push in claimed {
+            *taken.entry(&push.origin).or_default() += 1;
+        }
+        let room_of = |origin: &str| {
+            let known = self.by_origin.iter().find(|(known, _)| known == origin);
+            known.map_or(self.per_origin, |(_, room)| *room)
+        };
+        claimed.len() >= self.free
+            || taken
+                .iter()
+                .any(|(origin, taken)| *taken >= room_of(origin))
     }
 }
 
