@@ -43,6 +43,15 @@ describe('what is written', () => {
     ]);
   });
 
+  it('a task in a list has a box, ticked or not, in place of its bullet', () => {
+    const [open, done, other] = elements(
+      '- [ ] **deploy** it\n- [x] test\n- [y] no task',
+    ).querySelectorAll('li');
+    expect([open?.className, open?.textContent]).toEqual(['task', '☐ deploy it']);
+    expect([done?.className, done?.textContent]).toEqual(['task', '☑ test']);
+    expect([other?.className, other?.textContent]).toEqual(['', '[y] no task']);
+  });
+
   it('a fenced block is code from left to right and names its grammar', () => {
     const block = elements('```sh\ncurl "$URL"\n```');
     expect(block.querySelector('pre')?.dir).toBe('ltr');

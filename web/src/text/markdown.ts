@@ -26,6 +26,19 @@ markdown.inline.ruler.before('emphasis', 'mention', (state, silent) => {
   return true;
 });
 
+// `- [ ]` and `- [x]` are tasks, as on code hosting sites (GitHub Flavored Markdown, section 5.3).
+// Nobody can tick them: they are what somebody wrote.
+markdown.core.ruler.after('inline', 'task', ({ tokens }) => {
+  for (const [index, token] of tokens.entries()) {
+    if (token.type !== 'inline' || tokens[index - 2]?.type !== 'list_item_open') continue;
+    const [text] = token.children ?? [];
+    const box = /^\[([ xX])\] /.exec(text?.type === 'text' ? text.content : '');
+    if (!text || !box) continue;
+    text.content = `${box[1] === ' ' ? '☐' : '☑'} ${text.content.slice(box[0].length)}`;
+    tokens[index - 2]?.attrSet('class', 'task');
+  }
+});
+
 const { rules } = markdown.renderer;
 const escape = markdown.utils.escapeHtml;
 
@@ -64,7 +77,9 @@ for (const block of ['paragraph', 'blockquote', 'list_item', 'th', 'td'] as cons
     const token = tokens[index];
     if (token?.hidden) return '';
     const align = /text-align:(\w+)/.exec(attribute(token, 'style'))?.[1];
-    if (token) token.attrs = align === undefined ? [] : [['class', `align-${align}`]];
+    const task = block === 'list_item' && attribute(token, 'class') === 'task';
+    const kind = task ? 'task' : align === undefined ? '' : `align-${align}`;
+    if (token) token.attrs = kind === '' ? [] : [['class', kind]];
     token?.attrSet('dir', 'auto');
     return renderer.renderToken(tokens, index, options);
   };
