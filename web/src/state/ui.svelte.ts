@@ -18,6 +18,8 @@ export class Ui {
   createChannel = $state<string | null>(null);
   createCommunity = $state(false);
   switcher = $state(false);
+  /** What was typed into the switcher. */
+  switcherText = $state('');
   shortcuts = $state(false);
   notifications = $state(false);
   /** Whether the sidebar lies over the channel, on narrow screens. */
@@ -69,6 +71,7 @@ export class Ui {
 
   closeSwitcher(): void {
     this.switcher = false;
+    this.switcherText = '';
   }
 
   openShortcuts(): void {
@@ -112,7 +115,7 @@ export class Ui {
     this.communitySettings = null;
     this.createChannel = null;
     this.createCommunity = false;
-    this.switcher = false;
+    this.closeSwitcher();
     this.shortcuts = false;
     this.notifications = false;
   }

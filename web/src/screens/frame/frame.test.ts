@@ -75,6 +75,20 @@ test('a question mark lists the shortcuts, and Ctrl with K opens the switcher', 
   expect(client.ui.switcher).toBe(true);
 });
 
+test('what is typed before the switcher is there is not lost', async () => {
+  const { client } = await openFrame();
+  await screen.findByRole('link', { name: 'general', current: 'page' });
+  const press = (key: string, more: KeyboardEventInit = {}) =>
+    window.dispatchEvent(new KeyboardEvent('keydown', { key, cancelable: true, ...more }));
+  press('k', { ctrlKey: true });
+  for (const key of ['a', 'l', 'x', 'Backspace', 'Shift']) press(key);
+  const field = await screen.findByRole('combobox', { name: 'Channel or community' });
+  expect((field as HTMLInputElement).value).toBe('al');
+  await within(screen.getByRole('listbox')).findByRole('option', { name: /alerts/ });
+  client.ui.closeSwitcher();
+  expect(client.ui.switcherText).toBe('');
+});
+
 test('the number of unread notifications is in the name of their button', async () => {
   await openFrame('owner', [mention(1), mention(2)]);
   await screen.findByRole('button', { name: 'Notifications, 2 unread' });

@@ -1,5 +1,6 @@
 import type { Channel } from '../../api/types';
 import type { Client } from '../../state/client.svelte';
+import type { Ui } from '../../state/ui.svelte';
 import type { Whereabouts } from './whereabouts.svelte';
 
 /** The shortcuts, as the dialog lists them. */
@@ -21,7 +22,10 @@ export function pressShortcut(event: KeyboardEvent, client: Client, where: Where
   // A dialog may hold what is not saved, such as the URL of a new webhook: it is closed first.
   const free = !inDialog(event) && !client.ui.switcher;
 
-  if (altKey && !ctrlKey && !metaKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
+  if (client.ui.switcher && !inDialog(event)) {
+    // Its code is still on the way, and hands are faster.
+    if (!typeAhead(client.ui, plain ? key : '')) return;
+  } else if (altKey && !ctrlKey && !metaKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
     const next = free && neighbour(where, key === 'ArrowUp' ? -1 : 1);
     if (next) client.router.go({ kind: 'channel', channelId: next.id });
   } else if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
@@ -30,6 +34,15 @@ export function pressShortcut(event: KeyboardEvent, client: Client, where: Where
     client.ui.openShortcuts();
   } else return;
   event.preventDefault();
+}
+
+/** What is pressed before the switcher is there goes into it. Says whether the key meant something. */
+function typeAhead(ui: Ui, key: string): boolean {
+  if (key === 'Escape') ui.closeSwitcher();
+  else if (key === 'Backspace') ui.switcherText = ui.switcherText.slice(0, -1);
+  else if ([...key].length === 1) ui.switcherText += key;
+  else return false;
+  return true;
 }
 
 /** The channel above or below the present one in the sidebar, round the ends. */
