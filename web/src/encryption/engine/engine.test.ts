@@ -61,7 +61,9 @@ describe('a first message', () => {
 test('somebody who left cannot read what is written after it', async () => {
   const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId, carol.userId);
-  expect(await bob.text(await alice.write(channel, 'before'))).toBe('before');
+  const before = await alice.write(channel, 'before');
+  await bob.deliver();
+  expect(await bob.text(before)).toBe('before');
   // The message is encrypted for all three, and then refused: one has left meanwhile.
   const { members, membersVersion } = server.channel(channel);
   const plaintext = alice.plaintext(channel, 'after');
@@ -174,6 +176,16 @@ test('an identity is replaced also when keys are asked for meanwhile', async () 
   expect(device.state.recovery).toBe('unlocked');
 });
 
+test('a message is believed whose device is gone, but was vouched for as its key came', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const message = await alice.write(channel, 'done, and off');
+  await bob.deliver();
+  server.signOut(alice.deviceId);
+  await bob.deliver();
+  expect(await bob.text(message)).toBe('done, and off');
+});
+
 test('messages to a device that come twice, or late, do no harm', async () => {
   const [alice, bob] = [await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId);
@@ -192,7 +204,9 @@ test('messages to a device that come twice, or late, do no harm', async () => {
   await again.deliver();
   expect(server.device(bob.deviceId).mailbox).toHaveLength(0);
   expect(await again.text(message)).toBe('hello');
-  expect(await again.text(await alice.write(channel, 'and on'))).toBe('and on');
+  const later = await alice.write(channel, 'and on');
+  await again.deliver();
+  expect(await again.text(later)).toBe('and on');
 });
 
 test('a message is refused that the server says is from somebody else', async () => {

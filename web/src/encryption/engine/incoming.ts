@@ -18,6 +18,15 @@ import type { KeyServer } from './key_server';
  */
 const ENOUGH_ONE_TIME_KEYS = { signed_curve25519: 50 };
 
+/**
+ * Of these the sender is to be known when they come: who asks to be verified is ignored otherwise,
+ * and a key is believed by who vouched then for the device that sent it. Later it may be gone.
+ */
+const SENDER_MATTERS: ReadonlySet<string> = new Set([
+  'm.key.verification.request',
+  'm.room.encrypted',
+]);
+
 /** What becomes of it. */
 export interface IncomingContext {
   machine: OlmMachine;
@@ -25,7 +34,7 @@ export interface IncomingContext {
   store: DeviceStore;
   /** What was told up to here is in the store: the server need not keep it any more. */
   acknowledge(upTo: number): void;
-  /** Learns the devices of users, by their full names: what they ask is ignored otherwise. */
+  /** Learns the devices of users, by their full names. */
   know(users: string[]): Promise<void>;
   /** These messages to this device were read. */
   received(events: ProcessedToDeviceEvent[]): Promise<void>;
@@ -57,8 +66,10 @@ export class Incoming {
     // The server sends again what it has no acknowledgement for.
     const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
     const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
-    const asking = fresh.filter(({ type }) => type === 'm.key.verification.request');
-    if (asking.length > 0) await this.#context.know(asking.map(({ sender }) => sender));
+    const senders = fresh
+      .filter(({ type }) => SENDER_MATTERS.has(type))
+      .map(({ sender }) => sender);
+    if (senders.length > 0) await this.#context.know([...new Set(senders)]);
     const processed = await machine.receiveSyncChanges(
       JSON.stringify(events),
       new DeviceLists(

@@ -84,6 +84,13 @@ export class ScriptedKeyServer {
     return id;
   }
 
+  /** Ends a device, as the end of its session does. */
+  signOut(deviceId: string): void {
+    const { userId } = this.device(deviceId);
+    this.devices.delete(deviceId);
+    this.#announce(userId);
+  }
+
   openChannel(...memberIds: string[]): string {
     const id = crypto.randomUUID();
     this.channels.set(id, { members: new Set(memberIds), membersVersion: 1, messages: [] });
