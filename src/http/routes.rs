@@ -22,7 +22,22 @@ use super::{
 
 /// Every route of the interface.
 fn table() -> Routes {
-    encryption::add_to(Routes::default())
+    // The router tries one path after the other: what is posted to most comes first.
+    let posting = Routes::default()
+        .at(
+            "/api/webhooks/execute/{token}",
+            post(execute::execute, "Post a message through a webhook"),
+        )
+        .at(
+            "/api/channels/{channel_id}/messages/{message_id}",
+            put(
+                user_messages::send,
+                "Send an encrypted message, under an id of the sending device's choice",
+            )
+            .patch(user_messages::edit, "Edit one's own message")
+            .delete(messages::remove, "Delete a message"),
+        );
+    encryption::add_to(posting)
         // Accounts
         .at(
             "/api/auth/register",
@@ -111,15 +126,6 @@ fn table() -> Routes {
             get(messages::list, "Read a page of a channel"),
         )
         .at(
-            "/api/channels/{channel_id}/messages/{message_id}",
-            put(
-                user_messages::send,
-                "Send an encrypted message, under an id of the sending device's choice",
-            )
-            .patch(user_messages::edit, "Edit one's own message")
-            .delete(messages::remove, "Delete a message"),
-        )
-        .at(
             "/api/channels/{channel_id}/read",
             post(notifications::read_channel, "Note how far one has read"),
         )
@@ -136,10 +142,6 @@ fn table() -> Routes {
             "/api/webhooks/{webhook_id}",
             patch(webhooks::update, "Change a webhook")
                 .delete(webhooks::remove, "Delete a webhook"),
-        )
-        .at(
-            "/api/webhooks/execute/{token}",
-            post(execute::execute, "Post a message through a webhook"),
         )
         // Notifications
         .at(
