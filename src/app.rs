@@ -110,7 +110,8 @@ impl App {
         let listener = listen(&settings.listen.to_string(), "listen")?;
         let port = listener.local_addr()?.port();
         let metrics = Arc::new(Metrics::new());
-        let arbiters = Arc::new(Arbiters::start(cores().min(4)));
+        // Two threads on two cores wait for those of HTTP, and wake each other, more than they do.
+        let arbiters = Arc::new(Arbiters::start((cores() / 2).clamp(1, 4)));
         let store = Store::open(database.url(), &store_settings(settings))?;
         let epoch = store.epoch().await?;
         if !store.users_exist().await? {
