@@ -165,6 +165,9 @@ impl Store {
     ) -> Result<EndedSessions, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
+        // A first upload of keys that is under way is waited for in a statement of its own: the next
+        // one sees whether there are keys.
+        fence::lock_user(&transaction, user).await?;
         let statement = transaction.prepare_cached(DELETE).await?;
         let row = transaction
             .query_opt(&statement, &[&user, &session])
