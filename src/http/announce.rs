@@ -32,8 +32,8 @@ impl ApiState {
     pub(super) async fn announce_newcomer(&self, user: UserId, redeemed: &Redeemed) {
         if let Redeemed::Joined { community, channel } = redeemed {
             if let Some(channel) = channel {
-                self.announce_joined(*channel, user);
                 self.device_lists.announce_joined(user).await;
+                self.announce_joined(*channel, user);
             }
             self.announce_membership(community.id).await;
         }

@@ -37,8 +37,9 @@ pub(super) async fn add(
     }
     match state.store.add_channel_member(channel, user).await? {
         Joined::Now(change) => {
-            state.announce_joined(change, user);
+            // Whoever hears of the new members sends to them: first whose devices to ask for again.
             state.device_lists.announce_joined(user).await;
+            state.announce_joined(change, user);
             Ok(Done)
         }
         Joined::Already => Ok(Done),
