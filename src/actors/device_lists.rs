@@ -18,9 +18,10 @@
 //! tells it): what is later than that place is pushed to it, what is earlier it asks for, with
 //! the place it had from its connection before (`GET /api/e2ee/keys/changes`).
 //!
-//! While the database cannot say whom to tell, those who are to be told of wait here, and are
-//! tried until it can; no message is committed in that time either. Beyond a bound everybody is
-//! told to ask.
+//! While the database cannot say whom to tell, everybody is told to ask, at once: messages may still
+//! be committed, over connections of their own. Those who are to be told of wait here all the same,
+//! because nobody knows whether the change could be seen already, and are tried until the database
+//! answers. Beyond a bound everybody is told to ask once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -188,6 +189,8 @@ impl DeviceLists {
             error = error as &dyn std::error::Error,
             "changes of device lists wait to be announced"
         );
+        // Without the database nobody knows whom it concerns: everybody asks again, and in time.
+        self.sessions.push_to_all(&limited());
         let mut waiting = self.waiting.lock();
         waiting.users.extend(users);
         if waiting.users.len() > MAX_WAITING {

@@ -268,6 +268,12 @@ async fn a_change_is_told_although_the_database_did_not_say_at_once_to_whom() {
     let ann = community.member("ann").await;
     let mut socket = ann.socket().await;
     let bob = community.member("bob").await;
+    // Everybody is to ask, at once.
+    let frame = socket.expect_frame("device_lists").await;
+    assert_eq!(
+        (&frame["limited"], &frame["changed"]),
+        (&json!(true), &json!([]))
+    );
     let told = next_changed(&mut socket).await;
     assert_eq!(told, json!([format!("@{}:localhost", bob.id)]));
     // And from then on at once.
