@@ -165,7 +165,16 @@ impl SessionDirectory {
 
     /// Has the sockets of a device look into its mailbox.
     pub fn notify_mailbox(&self, user_id: UserId, session_id: SessionId) {
-        for handle in self.of_session(user_id, session_id) {
+        self.notify_mailboxes(self.of_session(user_id, session_id));
+    }
+
+    /// The same for every device of a user.
+    pub fn notify_mailboxes_of(&self, user_id: UserId) {
+        self.notify_mailboxes(self.of_user(user_id));
+    }
+
+    fn notify_mailboxes(&self, handles: impl IntoIterator<Item = Arc<SessionHandle>>) {
+        for handle in handles {
             if !handle.mailbox.waits.swap(true, Ordering::SeqCst) {
                 let frame = Frame {
                     about: About::Mailbox,

@@ -60,8 +60,14 @@ pub(in crate::http) async fn send(
     let sent = state
         .store
         .send_to_devices(device.reference(), &event_type, &transaction_id, &messages)
-        .await?;
-    match sent {
+        .await;
+    if let Err(_) | Ok(SentToDevice::Repeated) = sent {
+        // It may have been committed all the same, now or the first time, and nobody was told.
+        for user in visible {
+            state.sessions.notify_mailboxes_of(user);
+        }
+    }
+    match sent? {
         SentToDevice::Done { delivered, full } => {
             for device in delivered {
                 state
