@@ -231,5 +231,6 @@ pub(super) async fn edit(
             "What was deleted cannot be edited. Send a new message.",
         )),
         Edited::MembersChanged(now) => Err(Problem::members_changed(now)),
+        Edited::SessionEnded => Err(Problem::unauthenticated()),
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::ids::{SessionId, UserId};
 
 pub use account_data::Kept;
 pub use cross_signing::CrossSigned;
+pub(super) use device_keys::lock_session;
 pub use device_keys::{DeviceStatus, KeysUploaded, QueriedKeys, StoredDevice};
 pub use device_lists::Told;
 pub(super) use device_lists::note_changes;

@@ -3,6 +3,7 @@
 use deadpool_postgres::Transaction;
 
 use super::channel_members::is_in_channel;
+use super::encryption::{DeviceRef, lock_session};
 use super::{Store, StoreError, fence, rows};
 use crate::domain::envelope::Envelope;
 use crate::domain::ids::{ChannelId, MembersVersion, MessageId, Seq, SessionId, UserId};
@@ -16,6 +17,9 @@ const FIND_AUTHOR: &str = include_str!("../../sql/queries/messages/find_author.s
 const EDIT: &str = include_str!("../../sql/queries/messages/edit.sql");
 const MARK_DELETED: &str = include_str!("../../sql/queries/messages/mark_deleted.sql");
 const BLANK_PREVIEWS: &str = include_str!("../../sql/queries/notifications/blank_previews.sql");
+
+/// Bytes of texts after which no further message of a page begins.
+const PAGE_BYTES: i64 = 1024 * 1024;
 
 /// Which page of a channel is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +98,8 @@ pub enum Edited {
     Deleted,
     /// It was encrypted for other members than the channel has.
     MembersChanged(MembersVersion),
+    /// The session of the device that sends it has ended.
+    SessionEnded,
 }
 
 /// What deleting a message came to.
@@ -108,7 +114,8 @@ pub enum Deleted {
 }
 
 impl Store {
-    /// Reads a page of a channel.
+    /// Reads a page of a channel: at most `limit` messages, and none that begins after
+    /// 1 MiB of texts.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -121,11 +128,19 @@ impl Store {
         // One more than asked for tells whether there are more.
         let probe = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let rows = match request {
-            PageRequest::Newest => self.rows(NEWEST, &[&channel, &probe]).await?,
-            PageRequest::Before(seq) => self.rows(BEFORE, &[&channel, &seq, &probe]).await?,
-            PageRequest::After(seq) => self.rows(AFTER, &[&channel, &seq, &probe]).await?,
+            PageRequest::Newest => self.rows(NEWEST, &[&channel, &probe, &PAGE_BYTES]).await?,
+            PageRequest::Before(seq) => {
+                self.rows(BEFORE, &[&channel, &seq, &probe, &PAGE_BYTES])
+                    .await?
+            }
+            PageRequest::After(seq) => {
+                self.rows(AFTER, &[&channel, &seq, &probe, &PAGE_BYTES])
+                    .await?
+            }
         };
-        let has_more = rows.len() > limit;
+        let in_page: i64 = rows.first().map_or(Ok(0), |row| row.try_get("in_page"))?;
+        let shown = i64::try_from(rows.len().min(limit)).unwrap_or(i64::MAX);
+        let has_more = in_page > shown;
         let mut messages: Vec<Message> = rows
             .iter()
             .take(limit)
@@ -176,6 +191,13 @@ impl Store {
         let Some(members_version) = fence::lock_channel(&transaction, channel).await? else {
             return Ok(Edited::NotAMember);
         };
+        let device = DeviceRef {
+            user_id: edit.user_id,
+            session_id: edit.device_id,
+        };
+        if !lock_session(&transaction, device).await? {
+            return Ok(Edited::SessionEnded);
+        }
         if !is_in_channel(&transaction, channel, edit.user_id).await? {
             return Ok(Edited::NotAMember);
         }

@@ -53,6 +53,34 @@ async fn an_envelope_of_64_kib_is_accepted_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_messages_ends_after_1_mib_and_says_that_there_are_more() {
+    let server = limited(0, 1).await;
+    let community = server.community().await;
+    let channel = &community.general;
+    let writer = Writer::of(&community.owner).await;
+    let version = writer.members_version(channel).await;
+    // Sixteen are 1 MiB: the sixteenth begins before it, the seventeenth does not.
+    let body = json!({"members_version": version, "envelope": envelope_of(&writer, LIMIT)});
+    for count in 1..=17 {
+        let sent = writer
+            .user
+            .send_message(channel, &fresh_txn_id(), &body)
+            .await;
+        sent.expect_status(201);
+        if count < 15 {
+            continue;
+        }
+        for query in ["limit=200", "limit=200&before=1000", "limit=200&after=0"] {
+            let path = format!("/api/channels/{channel}/messages?{query}");
+            let page = writer.user.get(path).send().await.expect_status(200).body;
+            let messages = page["messages"].as_array().unwrap();
+            assert_eq!(messages.len(), count.min(16), "{query}");
+            assert_eq!(page["has_more"], count > 16, "{query}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_rest_of_the_body_may_have_4_kib() {
     let server = TestServer::start().await;
     let community = server.community().await;

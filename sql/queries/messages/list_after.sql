@@ -1,5 +1,18 @@
 -- Reads the messages right after a place, the oldest first.
--- $1: channel id, $2: place, $3: how many at most. Indexes: messages_pkey, users_pkey.
+-- $1: channel id, $2: place, $3: how many at most,
+-- $4: bytes of text after which no further message begins. Indexes: messages_pkey, users_pkey.
+-- The sizes are known without reading the texts, so that of many large messages only those are
+-- read that fit; in_page also counts the others.
+with page as (
+    select
+        seq,
+        sum(coalesce(octet_length(envelope), octet_length(content), 0)) over (order by seq)
+        - coalesce(octet_length(envelope), octet_length(content), 0) as bytes_before
+    from messages
+    where channel_id = $1 and seq > $2
+    order by seq
+    limit $3
+)
 select
     m.channel_id,
     m.seq,
@@ -16,9 +29,10 @@ select
     u.display_name,
     m.envelope,
     m.edited_at,
-    m.created_at
-from messages m
+    m.created_at,
+    (select count(*) from page) as in_page
+from page p
+join messages m on m.channel_id = $1 and m.seq = p.seq
 left join users u on u.id = m.user_id
-where m.channel_id = $1 and m.seq > $2
+where p.bytes_before < $4
 order by m.seq
-limit $3

@@ -212,7 +212,7 @@ impl Store {
 }
 
 /// Keeps a session from ending before the transaction does. False: it has ended.
-pub(super) async fn lock_session(
+pub(in crate::store) async fn lock_session(
     transaction: &Transaction<'_>,
     device: DeviceRef,
 ) -> Result<bool, StoreError> {
