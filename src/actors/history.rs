@@ -147,17 +147,8 @@ impl History {
     pub fn mail(&self, session: SessionId, after: i64) -> Reading<Vec<ToDeviceFrameEvent>> {
         let store = self.store.clone();
         self.spawn(async move {
-            let events = store.list_to_device(session, after, PAGE_EVENTS).await?;
-            let mut page = Vec::with_capacity(events.len());
-            let mut bytes = 0;
-            for event in events {
-                bytes += i64::try_from(event.content.len()).unwrap_or(i64::MAX);
-                page.push(frame_event(event)?);
-                if bytes >= PAGE_BYTES {
-                    break;
-                }
-            }
-            Ok(page)
+            let events = store.list_to_device(session, after, PAGE_EVENTS, PAGE_BYTES);
+            events.await?.into_iter().map(frame_event).collect()
         })
     }
 

@@ -106,7 +106,8 @@ impl Store {
         })
     }
 
-    /// Lists what waits for a device behind the place `after`, in order.
+    /// Lists what waits for a device behind the place `after`, in order: at most `limit` messages,
+    /// and none that begins after `bytes` of contents.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -115,8 +116,9 @@ impl Store {
         session: SessionId,
         after: i64,
         limit: i64,
+        bytes: i64,
     ) -> Result<Vec<ToDeviceEvent>, StoreError> {
-        let rows = self.rows(LIST, &[&session, &after, &limit]).await?;
+        let rows = self.rows(LIST, &[&session, &after, &limit, &bytes]).await?;
         rows.iter()
             .map(|row| {
                 Ok(ToDeviceEvent {
