@@ -158,6 +158,12 @@ export class Client {
       send: (frame) => this.#socket.send(frame),
       reconnect: () => this.#socket.restart(),
       wanted: () => this.encryption.openSoon(),
+      otherDevice: () => {
+        this.encryption.reset();
+        this.encryption.openSoon();
+      },
+      // Loaded when it is needed.
+      share: async (context) => (await import('../encryption/open_engine')).shareEngine(context),
     });
     this.encryption = new Encryption({
       open: surroundings.openEngine ?? ((onEvent) => this.#encryptionLink.open(onEvent)),

@@ -1,7 +1,8 @@
 /** Between the connection of this tab and the engine of encryption that all tabs share. */
 
+import type { OpeningContext } from '../encryption/open_engine';
 import type { SharedEngine } from '../encryption/shared_engine';
-import { hasStore, removeStores, storeName } from '../encryption/stored_devices';
+import { hasStore, removeStores, storeName, storeNames } from '../encryption/stored_devices';
 import type { CryptoEngine, DeviceNews, EngineEvent } from '../encryption/types';
 import type { ClientFrame, DeviceFrame, Hello } from '../protocol/frames';
 
@@ -15,13 +16,23 @@ export interface EncryptionLinkContext {
   reconnect(): void;
   /** The device has something to do although nobody here waits for it. */
   wanted(): void;
+  /** This browser is another device than before: what was opened is not to be used any more. */
+  otherDevice(): void;
+  /** Makes the engine that all tabs share. */
+  share(context: OpeningContext): Promise<SharedEngine>;
+}
+
+/** The device of a sign-in. */
+interface Device {
+  userId: string;
+  deviceId: string;
 }
 
 /** The device that is signed in, and its share of the engine. */
 export class EncryptionLink {
   readonly #context: EncryptionLinkContext;
   #shared: SharedEngine | null = null;
-  #device: { userId: string; deviceId: string } | null = null;
+  #device: Device | null = null;
   #waiting: DeviceNews[] = [];
   #onEvent: (event: EngineEvent) => void = () => {};
 
@@ -31,14 +42,20 @@ export class EncryptionLink {
 
   /** A new connection of this tab. */
   greeted(hello: Hello): void {
-    this.#device = { userId: hello.user_id, deviceId: hello.session_id };
+    const { user_id: userId, session_id: deviceId } = hello;
+    const before = this.#device;
+    this.#device = { userId, deviceId };
+    // Somebody signed out and in again in another tab, and this one heard nothing of it.
+    if (before !== null && (before.userId !== userId || before.deviceId !== deviceId)) {
+      this.#close();
+      this.#context.otherDevice();
+    }
     this.#shared?.connected();
     this.#waiting = [];
     const { device_lists_position: position } = hello;
     if (position === undefined) return;
     this.#hand({ position });
     // Nobody can write to a device that has published no keys.
-    const { userId, deviceId } = this.#device;
     if (!hasStore(storeName(userId, deviceId))) this.#context.wanted();
   }
 
@@ -79,7 +96,7 @@ export class EncryptionLink {
     this.#device = null;
     this.#waiting = [];
     this.#onEvent = () => {};
-    void removeStores().catch(() => {});
+    void removeStores(storeNames()).catch(() => {});
   }
 
   /** The page is being closed: another tab may have the keys. */
@@ -98,12 +115,10 @@ export class EncryptionLink {
   }
 
   async #share(): Promise<SharedEngine> {
-    const { userId, deviceId } = this.#device ?? (await this.#askWhoIAm());
+    this.#device ??= await this.#askWhoIAm();
     const { exchange, reconnect, send } = this.#context;
-    const { shareEngine } = await import('../encryption/open_engine');
-    const shared = shareEngine({
-      userId,
-      deviceId,
+    const shared = await this.#context.share({
+      ...this.#device,
       exchange,
       onEvent: (event) => this.#onEvent(event),
       acknowledge: (upTo) => void send({ type: 'to_device_ack', up_to: upTo }),
@@ -114,7 +129,7 @@ export class EncryptionLink {
   }
 
   /** Without a connection the server can still be asked. */
-  async #askWhoIAm(): Promise<{ userId: string; deviceId: string }> {
+  async #askWhoIAm(): Promise<Device> {
     const text = await this.#context.exchange('GET', '/api/e2ee/whoami');
     const { user_id, device_id } = JSON.parse(text) as { user_id: string; device_id: string };
     return { userId: user_id.slice(1, user_id.indexOf(':')), deviceId: device_id };

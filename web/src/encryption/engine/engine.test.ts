@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
 import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
+import { Engine } from './engine';
 
 let server: ScriptedKeyServer;
 const people: Person[] = [];
@@ -402,4 +403,20 @@ test('what the server refuses of a device does not keep it from writing', async 
   const message = await alice.write(channel, 'all the same');
   await bob.deliver();
   expect(await bob.text(message)).toBe('all the same');
+});
+
+test('an engine opens no store but that of the device that it was meant for', async () => {
+  const alice = await arrive();
+  const deviceId = server.signIn(alice.userId);
+  const before = await indexedDB.databases();
+  const opened = Engine.open({
+    userId: alice.userId,
+    deviceId,
+    // Somebody has signed in anew: the cookie is that of another device.
+    exchange: server.exchange(server.signIn(alice.userId)),
+    tell: () => {},
+    acknowledge: () => {},
+  });
+  await expect(opened).rejects.toMatchObject({ code: 'engine' });
+  expect(await indexedDB.databases()).toEqual(before);
 });

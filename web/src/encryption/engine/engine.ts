@@ -6,6 +6,7 @@ import {
   type DeviceNews,
   type EncryptionDevice,
   type EncryptionRequest,
+  EngineError,
   type EngineEvent,
   type EngineState,
   type Envelope,
@@ -30,6 +31,9 @@ import { Writing } from './writing';
 
 /** What an engine needs of its surroundings. */
 export interface EngineContext {
+  /** The device whose engine this is to be. */
+  userId: string;
+  deviceId: string;
   exchange: Exchange;
   /** Tells what has changed. */
   tell(event: EngineEvent): void;
@@ -113,11 +117,17 @@ export class Engine implements CryptoEngine {
     });
   }
 
-  /** Opens the engine of the device that is signed in, and publishes its keys if need be. */
+  /**
+   * Opens the engine of a device, and publishes its keys if need be. When the server takes this
+   * browser for another device, somebody has signed in meanwhile, and no store is touched.
+   */
   static async open(context: EngineContext): Promise<Engine> {
     const server = new KeyServer(context.exchange);
     const [who] = await Promise.all([server.whoAmI(), initAsync()]);
     const names = new Identifiers(who.user_id, who.device_id);
+    if (names.userId !== context.userId || names.deviceId !== context.deviceId) {
+      throw new EngineError('engine', 'Somebody has signed in anew. Reload this page.');
+    }
     const store = await DeviceStore.open(names.userId, names.deviceId);
     const handle = await StoreHandle.openWithKey(store.name, await store.libraryKey(), SILENT);
     const machine = await OlmMachine.initFromStore(

@@ -49,6 +49,8 @@ export class Person {
   static async #open(server: ScriptedKeyServer, userId: string, deviceId: string): Promise<Person> {
     let person: Person | null = null;
     const engine = await Engine.open({
+      userId,
+      deviceId,
       exchange: server.exchange(deviceId),
       tell: (event) => person?.hear(event),
       acknowledge: (upTo) => person?.acknowledge(upTo),
