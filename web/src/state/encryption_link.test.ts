@@ -82,3 +82,36 @@ test('without a connection the server is asked which device this is', async () =
   expect(tab.otherDevice).toHaveBeenCalledOnce();
   expect(await deviceOf(await tab.open())).toBe('d2');
 });
+
+test('two who ask for the engine at the same time get the same', async () => {
+  const tab = openTab();
+  tab.greet('d1');
+  await Promise.all([tab.open(), tab.open()]);
+  expect(tab.shared).toHaveLength(1);
+});
+
+test('an engine that is being made when somebody signs out is not used by the next', async () => {
+  let go: () => void = () => {};
+  const tab = openTab(() => new Promise((resolve) => (go = resolve)));
+  tab.greet('d1');
+  const opened = tab.open();
+  const goOnWithFirst = go;
+  tab.link.end();
+  goOnWithFirst();
+  await expect(opened).rejects.toMatchObject({ code: 'engine' });
+  tab.greet('d2', 'bob');
+  const next = tab.open();
+  go();
+  expect(await deviceOf(await next)).toBe('d2');
+});
+
+test('an engine that could not be made is made when it is asked for again', async () => {
+  let fails = true;
+  const tab = openTab(async () => {
+    if (fails) throw new Error('no network');
+  });
+  tab.greet('d1');
+  await expect(tab.open()).rejects.toThrow('no network');
+  fails = false;
+  expect(await deviceOf(await tab.open())).toBe('d1');
+});

@@ -3,7 +3,12 @@
 import type { OpeningContext } from '../encryption/open_engine';
 import type { SharedEngine } from '../encryption/shared_engine';
 import { hasStore, removeStores, storeName, storeNames } from '../encryption/stored_devices';
-import type { CryptoEngine, DeviceNews, EngineEvent } from '../encryption/types';
+import {
+  type CryptoEngine,
+  type DeviceNews,
+  EngineError,
+  type EngineEvent,
+} from '../encryption/types';
 import type { ClientFrame, DeviceFrame, Hello } from '../protocol/frames';
 
 /** With fewer one-time keys than this on the server, more are brought, needed here or not. */
@@ -32,6 +37,10 @@ interface Device {
 export class EncryptionLink {
   readonly #context: EncryptionLinkContext;
   #shared: SharedEngine | null = null;
+  /** The same while it is being made, so that all who ask meanwhile get one. */
+  #sharing: Promise<SharedEngine> | null = null;
+  /** Grows when what was shared is over, so that what is still being made for it is let go. */
+  #generation = 0;
   #device: Device | null = null;
   #waiting: DeviceNews[] = [];
   #onEvent: (event: EngineEvent) => void = () => {};
@@ -85,7 +94,7 @@ export class EncryptionLink {
   /** Opens the engine, in this tab or by way of another one. */
   async open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine> {
     this.#onEvent = onEvent;
-    const shared = (this.#shared ??= await this.#share());
+    const shared = await (this.#sharing ??= this.#share());
     await shared.open();
     return shared.engine;
   }
@@ -105,8 +114,10 @@ export class EncryptionLink {
   }
 
   #close(): void {
+    this.#generation += 1;
     this.#shared?.close();
     this.#shared = null;
+    this.#sharing = null;
   }
 
   #hand(news: DeviceNews): void {
@@ -115,17 +126,36 @@ export class EncryptionLink {
   }
 
   async #share(): Promise<SharedEngine> {
-    this.#device ??= await this.#askWhoIAm();
+    const generation = this.#generation;
+    try {
+      const shared = await this.#makeShared();
+      if (generation === this.#generation) {
+        for (const news of this.#waiting.splice(0)) shared.receive(news);
+        return (this.#shared = shared);
+      }
+      shared.close();
+    } catch (error) {
+      if (generation === this.#generation) this.#sharing = null;
+      throw error;
+    }
+    throw closed();
+  }
+
+  async #makeShared(): Promise<SharedEngine> {
+    const generation = this.#generation;
+    const asked = this.#device === null ? await this.#askWhoIAm() : null;
+    // A greeting that came meanwhile says it as well.
+    const device = this.#device ?? asked;
+    if (device === null || generation !== this.#generation) throw closed();
+    this.#device = device;
     const { exchange, reconnect, send } = this.#context;
-    const shared = await this.#context.share({
-      ...this.#device,
+    return this.#context.share({
+      ...device,
       exchange,
       onEvent: (event) => this.#onEvent(event),
       acknowledge: (upTo) => void send({ type: 'to_device_ack', up_to: upTo }),
       reconnect,
     });
-    for (const news of this.#waiting.splice(0)) shared.receive(news);
-    return shared;
   }
 
   /** Without a connection the server can still be asked. */
@@ -134,4 +164,8 @@ export class EncryptionLink {
     const { user_id, device_id } = JSON.parse(text) as { user_id: string; device_id: string };
     return { userId: user_id.slice(1, user_id.indexOf(':')), deviceId: device_id };
   }
+}
+
+function closed(): EngineError {
+  return new EngineError('engine', 'Encryption was closed: somebody signed out.');
 }
