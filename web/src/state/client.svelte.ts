@@ -90,7 +90,7 @@ export class Client {
     this.session = new Session(api, {
       signedIn: (user) => this.#signedIn(user),
       passwordGiven: (password) => this.encryption.passwordGiven(password),
-      signedOut: () => this.#signedOut(),
+      signedOut: (user) => this.#signedOut(user),
       leaving: () => this.#leaving(),
     });
     this.communities = new Communities({
@@ -315,6 +315,9 @@ export class Client {
 
   #signedIn(user: User): void {
     this.people.meet([user]);
+    this.#encryptionLink.begin();
+    this.#unsent.clearOthers(user.id);
+    this.drafts.clearOthers(user.id);
     this.#tabs.tell({ type: 'session', userId: user.id });
     this.#socket.start();
     void this.#reload();
@@ -322,7 +325,7 @@ export class Client {
     this.#unsent.takeOver((message) => this.#sendings.get(message.channelId).restore(message));
   }
 
-  #signedOut(): void {
+  #signedOut(user: User): void {
     this.#tabs.tell({ type: 'session', userId: null });
     this.#socket.stop();
     this.#live.reset();
@@ -330,7 +333,7 @@ export class Client {
     this.#timelines.clear();
     this.#webhooks.clear();
     this.#sendings.clear();
-    this.#unsent.clear();
+    this.#unsent.clear(user.id);
     this.#readings.clear();
     this.encryption.reset();
     this.#encryptionLink.end();
@@ -338,7 +341,7 @@ export class Client {
     this.communities.reset();
     this.notifications.reset();
     this.alerts.reset();
-    this.drafts.clear();
+    this.drafts.clear(user.id);
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();

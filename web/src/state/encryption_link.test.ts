@@ -3,7 +3,7 @@ import 'fake-indexeddb/auto';
 import { beforeEach, expect, test, vi } from 'vitest';
 
 import { type HeldEngine, SharedEngine } from '../encryption/shared_engine';
-import { storeName } from '../encryption/stored_devices';
+import { noteStore, storeName, storeNames } from '../encryption/stored_devices';
 import type { CryptoEngine, Envelope } from '../encryption/types';
 import type { Hello } from '../protocol/frames';
 import { EncryptionLink } from './encryption_link';
@@ -114,4 +114,23 @@ test('an engine that could not be made is made when it is asked for again', asyn
   await expect(tab.open()).rejects.toThrow('no network');
   fails = false;
   expect(await deviceOf(await tab.open())).toBe('d1');
+});
+
+test('a tab that hears late that its session is over removes no keys of the next one', async () => {
+  const tab = openTab();
+  noteStore('of a session before');
+  tab.link.begin();
+  tab.greet('d1');
+  noteStore(storeName('ada', 'd1'));
+  noteStore(storeName('bob', 'd2'));
+  tab.link.end();
+  await vi.waitFor(() => expect(storeNames()).toEqual([storeName('bob', 'd2')]));
+});
+
+test('keys of a session that never had a connection are removed as well', async () => {
+  const tab = openTab();
+  noteStore(storeName('ada', 'd1'));
+  tab.link.begin();
+  tab.link.end();
+  await vi.waitFor(() => expect(storeNames()).toEqual([]));
 });

@@ -42,11 +42,18 @@ export class EncryptionLink {
   /** Grows when what was shared is over, so that what is still being made for it is let go. */
   #generation = 0;
   #device: Device | null = null;
+  /** Stores that were there when the user signed in: none of a later sign-in is among them. */
+  #stores: readonly string[] = [];
   #waiting: DeviceNews[] = [];
   #onEvent: (event: EngineEvent) => void = () => {};
 
   constructor(context: EncryptionLinkContext) {
     this.#context = context;
+  }
+
+  /** Somebody is signed in. */
+  begin(): void {
+    this.#stores = storeNames();
   }
 
   /** A new connection of this tab. */
@@ -99,13 +106,19 @@ export class EncryptionLink {
     return shared.engine;
   }
 
-  /** The session is over: its keys are removed from this browser. */
+  /**
+   * The session is over: its keys are removed from this browser. Those of a session that another
+   * tab has begun meanwhile stay.
+   */
   end(): void {
     this.#close();
+    const own = this.#device && storeName(this.#device.userId, this.#device.deviceId);
+    const ended = own === null ? this.#stores : [...this.#stores, own];
+    void removeStores([...new Set(ended)]).catch(() => {});
+    this.#stores = [];
     this.#device = null;
     this.#waiting = [];
     this.#onEvent = () => {};
-    void removeStores(storeNames()).catch(() => {});
   }
 
   /** The page is being closed: another tab may have the keys. */
