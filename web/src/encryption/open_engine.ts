@@ -25,10 +25,11 @@ export function shareEngine(context: OpeningContext): SharedEngine {
   return new SharedEngine({
     name,
     meeting: { locks: navigator.locks, channel: new BroadcastChannel(name) },
-    load: async ({ tell, acknowledge }) => {
+    load: async ({ tell, acknowledge, reconnect }) => {
       const { Engine } = await import('./engine/engine');
       const others = storeNames().filter((other) => other !== name);
-      const engine = await Engine.open({ userId, deviceId, exchange, tell, acknowledge });
+      const own = { userId, deviceId, exchange };
+      const engine = await Engine.open({ ...own, tell, acknowledge, reconnect });
       // The server has said that this is the device now, so those noted before are none any more.
       void removeStores(others).catch(() => {});
       return engine;

@@ -416,7 +416,26 @@ test('an engine opens no store but that of the device that it was meant for', as
     exchange: server.exchange(server.signIn(alice.userId)),
     tell: () => {},
     acknowledge: () => {},
+    reconnect: () => {},
   });
   await expect(opened).rejects.toMatchObject({ code: 'engine' });
   expect(await indexedDB.databases()).toEqual(before);
+});
+
+test('messages to a device that could not be taken in are not acknowledged with later ones', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channels = [1, 2].map(() => server.openChannel(alice.userId, bob.userId));
+  bob.connected = false;
+  const messages = [];
+  for (const channel of channels) messages.push(await alice.write(channel, 'hello'));
+  const { acknowledged } = bob;
+  const [first, ...later] = server.device(bob.deviceId).mailbox;
+  if (first === undefined || later.length === 0) throw new Error('there are keys for both');
+  // What is no user's name fails the whole of it.
+  await bob.engine.receive({ events: [first], changed: ['nobody'] });
+  await bob.engine.receive({ events: later });
+  expect(bob.acknowledged).toBe(acknowledged);
+  bob.connected = true;
+  await bob.until(() => bob.reconnections > 0 && server.device(bob.deviceId).mailbox.length === 0);
+  for (const message of messages) expect(await bob.text(message)).toBe('hello');
 });

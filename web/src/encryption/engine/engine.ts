@@ -39,6 +39,8 @@ export interface EngineContext {
   tell(event: EngineEvent): void;
   /** Tells the server that messages to this device up to here are kept here. */
   acknowledge(upTo: number): void;
+  /** Connects anew, so that the server tells again what it has no acknowledgement for. */
+  reconnect(): void;
 }
 
 /** One device's encryption. Only one may be open for a device at a time. */
@@ -96,6 +98,7 @@ export class Engine implements CryptoEngine {
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
+      reconnect: () => context.reconnect(),
     });
     const recovery = () => this.#recovery;
     this.#reading = new Reading({
@@ -230,6 +233,7 @@ export class Engine implements CryptoEngine {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#incoming.close();
     this.#outgoing.close();
     this.#backup.close();
     this.#missing.close();

@@ -17,6 +17,8 @@ export class Person {
   /** Whether what the server tells reaches the device at once. */
   connected = true;
   acknowledged = 0;
+  /** How often the device has asked for a new connection. */
+  reconnections = 0;
   state!: EngineState;
   #delivering: Promise<void> = Promise.resolve();
   #wake: (() => void)[] = [];
@@ -54,6 +56,7 @@ export class Person {
       exchange: server.exchange(deviceId),
       tell: (event) => person?.hear(event),
       acknowledge: (upTo) => person?.acknowledge(upTo),
+      reconnect: () => person?.reconnect(),
     });
     person = new Person(server, userId, deviceId, engine);
     person.state = await engine.state();
@@ -91,6 +94,12 @@ export class Person {
     this.acknowledged = upTo;
     const device = this.server.device(this.deviceId);
     device.mailbox = device.mailbox.filter(({ id }) => id > upTo);
+  }
+
+  /** The connection is made anew: the mailbox is told again. */
+  reconnect(): void {
+    this.reconnections += 1;
+    void this.engine.receive({ position: this.reconnections }).then(() => this.deliverSoon());
   }
 
   deliverSoon(): void {
