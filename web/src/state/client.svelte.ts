@@ -181,7 +181,7 @@ export class Client {
       mentioned: (message, body) => mentions.note(message, body),
     });
     this.#sendings = new Sendings({
-      engine: () => this.encryption.engine(),
+      engine: () => this.encryption.askedEngine(),
       members: (channelId, again) => this.channels.membersState(channelId, again),
       post: (channel_id, txn_id, members_version, envelope) =>
         // The document has one name for this part of the address; here it is a transaction's id.
