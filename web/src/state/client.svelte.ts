@@ -345,7 +345,7 @@ export class Client {
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();
-    this.ui.closeDialogs();
+    this.ui.reset();
   }
 
   async #leaving(): Promise<void> {
