@@ -87,10 +87,12 @@ export class ScriptedEngine implements CryptoEngine {
 
   state = async (): Promise<EngineState> => this.current;
 
-  async encrypt({ plaintext }: EncryptionRequest): Promise<Envelope> {
-    const { recovery } = this.current;
+  async encrypt({ plaintext, memberIds }: EncryptionRequest): Promise<Envelope> {
+    const { recovery, identityChanges } = this.current;
     if (recovery === 'none') throw new EngineError('not_set_up', 'Encryption is not set up.');
     if (recovery === 'locked') throw new EngineError('locked', 'This device is not unlocked.');
+    const changed = identityChanges.filter(({ userId }) => memberIds.includes(userId));
+    if (changed.length > 0) throw new EngineError('identity_changed', 'An identity has changed.');
     return sealed(JSON.stringify(plaintext));
   }
 

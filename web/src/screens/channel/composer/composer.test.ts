@@ -256,3 +256,17 @@ test('what cannot be encrypted yet is sent as soon as encryption is set up', asy
   await waitFor(() => expect(posted).toHaveLength(1));
   expect(plaintextOf(posted[0])).toMatchObject({ body: 'first words' });
 });
+
+test('what waits for a changed identity goes on, also when that of somebody elsewhere has changed', async () => {
+  const answers = { [`GET /api/channels/${CHANNEL}/members`]: () => [ME, BOB] };
+  const { user, field, posted, engine, client } = await openComposer({ answers });
+  await client.encryption.open();
+  const at = ME.created_at;
+  engine.set({ identityChanges: ['bob', 'zoe'].map((userId) => ({ userId, at })) });
+  await user.click(field);
+  await user.keyboard('secret{Enter}');
+  await screen.findByText(/An identity has changed/);
+  expect(posted).toEqual([]);
+  await client.encryption.acknowledgeIdentity('bob');
+  await waitFor(() => expect(posted).toHaveLength(1));
+});
