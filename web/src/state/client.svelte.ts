@@ -1,8 +1,8 @@
 /** The client: everything that components show, and everything that they can do. */
 
 import { Api } from '../api/http';
-import type { Channel, Message, Notification, User } from '../api/types';
-import type { CryptoEngine, EngineEvent } from '../encryption/types';
+import type { Channel, Message, Notification, User, UserMessage } from '../api/types';
+import type { CryptoEngine, EngineEvent, Plaintext } from '../encryption/types';
 import { Socket, type SocketStatus } from '../protocol/socket';
 import { type Place, Router } from '../routing/router.svelte';
 import { Alerts } from './alerts.svelte';
@@ -196,6 +196,7 @@ export class Client {
         }),
       sent: (message, plaintext) => {
         this.#readings.wrote(message.id, null, plaintext);
+        void this.#noteSent(message, plaintext).catch(() => {});
         this.#timelines.peek(message.channel_id)?.receive([message]);
       },
       edited: (message, plaintext) => {
@@ -346,6 +347,13 @@ export class Client {
     this.push.tell({ type: 'read', all: true });
     this.push.reset();
     this.ui.reset();
+  }
+
+  /** Nothing decrypts here what was written here; a repeat of it is to be known all the same. */
+  async #noteSent(message: UserMessage, { txn_id: txnId }: Plaintext): Promise<void> {
+    const engine = await this.encryption.engine();
+    const { id, channel_id: channelId, seq } = message;
+    await engine.noteSent({ id, channelId, seq, txnId });
   }
 
   async #leaving(): Promise<void> {

@@ -492,3 +492,12 @@ test('a backup whose key has not come yet is not replaced by a recovery key', as
   await expect(second.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
   expect(backups.at(-1)?.keys.size).toBe(1);
 });
+
+test('a repeat of what was written here is refused here, too', async () => {
+  const alice = await arrive();
+  const channel = server.openChannel(alice.userId);
+  const message = await alice.write(channel, 'pay 10');
+  const repeat = { ...message, id: crypto.randomUUID(), seq: message.seq + 1 };
+  expect(await alice.read(repeat)).toMatchObject({ state: 'refused' });
+  expect(await alice.text(message)).toBe('pay 10');
+});

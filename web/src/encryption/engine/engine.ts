@@ -12,6 +12,7 @@ import {
   type Envelope,
   type RecoveryState,
   type SealedMessage,
+  type SentMessage,
 } from '../types';
 import { Backup } from './backup';
 import { DeviceStore } from './device_store';
@@ -162,6 +163,10 @@ export class Engine implements CryptoEngine {
 
   encrypt(request: EncryptionRequest): Promise<Envelope> {
     return this.#writing.encrypt(request).finally(() => this.#backup.uploadSoon());
+  }
+
+  noteSent(message: SentMessage): Promise<void> {
+    return this.#reading.noteSent(message);
   }
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {

@@ -132,12 +132,16 @@ export class Person {
   /** Encrypts for the members as they are now, and sends. */
   async write(channelId: string, body: string): Promise<SealedMessage> {
     const { members, membersVersion } = this.server.channel(channelId);
+    const plaintext = this.plaintext(channelId, body);
     const envelope = await this.engine.encrypt({
-      plaintext: this.plaintext(channelId, body),
+      plaintext,
       memberIds: [...members],
       membersVersion,
     });
-    return this.server.post(channelId, this.deviceId, membersVersion, envelope);
+    const message = this.server.post(channelId, this.deviceId, membersVersion, envelope);
+    const { id, seq } = message;
+    await this.engine.noteSent({ id, channelId, seq, txnId: plaintext.txn_id });
+    return message;
   }
 
   async read(message: SealedMessage): Promise<Decryption> {

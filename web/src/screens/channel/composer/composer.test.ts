@@ -64,11 +64,15 @@ function plaintextOf(body: Record<string, unknown> | undefined) {
 }
 
 test('Enter sends, and Shift+Enter breaks the line', async () => {
-  const { user, field, posted } = await openComposer();
+  const { user, field, posted, engine } = await openComposer();
   await user.click(field);
   await user.keyboard('one{Shift>}{Enter}{/Shift}two{Enter}');
   await waitFor(() => expect(posted).toHaveLength(1));
-  expect(plaintextOf(posted[0])).toMatchObject({ body: 'one\ntwo', channel_id: CHANNEL });
+  const { txn_id: txnId, ...plaintext } = plaintextOf(posted[0]);
+  expect(plaintext).toMatchObject({ body: 'one\ntwo', channel_id: CHANNEL });
+  await waitFor(() =>
+    expect(engine.sent).toEqual([{ id: 'p1', channelId: CHANNEL, seq: 1, txnId }]),
+  );
   expect(field.value).toBe('');
 });
 
