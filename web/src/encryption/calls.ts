@@ -10,6 +10,7 @@ export type CallName = keyof CryptoEngine;
 export const CALLS: readonly CallName[] = [
   'state',
   'encrypt',
+  'noteSent',
   'decrypt',
   'track',
   'bootstrap',

@@ -3,7 +3,7 @@
 import { Problem } from '../api/problem';
 import type { Exchange } from './engine/key_server';
 import { SharedEngine } from './shared_engine';
-import { removeStores, storeName } from './stored_devices';
+import { removeStores, storeName, storeNames } from './stored_devices';
 import type { EngineEvent } from './types';
 
 /** What encryption needs of the tab. */
@@ -20,15 +20,19 @@ export interface OpeningContext {
 /** Makes the engine that all tabs share. It is still to be opened. */
 export function shareEngine(context: OpeningContext): SharedEngine {
   if (!isSecureContext || navigator.locks === undefined) throw insecure();
-  const name = storeName(context.userId, context.deviceId);
+  const { userId, deviceId, exchange } = context;
+  const name = storeName(userId, deviceId);
   return new SharedEngine({
     name,
     meeting: { locks: navigator.locks, channel: new BroadcastChannel(name) },
-    load: async ({ tell, acknowledge }) => {
+    load: async ({ tell, acknowledge, reconnect }) => {
       const { Engine } = await import('./engine/engine');
-      // Of devices that are none any more. A tab that has not noticed yet may keep one for a while.
-      void removeStores(name).catch(() => {});
-      return Engine.open({ exchange: context.exchange, tell, acknowledge });
+      const others = storeNames().filter((other) => other !== name);
+      const own = { userId, deviceId, exchange };
+      const engine = await Engine.open({ ...own, tell, acknowledge, reconnect });
+      // The server has said that this is the device now, so those noted before are none any more.
+      void removeStores(others).catch(() => {});
+      return engine;
     },
     onEvent: (event) => context.onEvent(event),
     acknowledge: (upTo) => context.acknowledge(upTo),

@@ -39,6 +39,7 @@ export interface SharedEngineContext {
   load(context: {
     tell(event: EngineEvent): void;
     acknowledge(upTo: number): void;
+    reconnect(): void;
   }): Promise<HeldEngine>;
   onEvent(event: EngineEvent): void;
   /** Tells the server, over this tab's connection. */
@@ -155,6 +156,7 @@ export class SharedEngine {
         this.#context.acknowledge(upTo);
         this.#post({ type: 'acknowledged', upTo });
       },
+      reconnect: () => this.#context.reconnect(),
     });
     if (this.#leave.signal.aborted) {
       held.close();

@@ -12,21 +12,32 @@ export function storeName(userId: string, deviceId: string): string {
 
 /** Notes a store, so that it is found when it has to go. Done before it is made. */
 export function noteStore(name: string): void {
-  save([...noted().filter((other) => other !== name), name]);
+  save([...storeNames().filter((other) => other !== name), name]);
 }
 
 /** Whether this browser has keys of a device. */
 export function hasStore(name: string): boolean {
-  return noted().includes(name);
+  return storeNames().includes(name);
 }
 
-/** Removes the stores of devices that are none any more: all, or all but one. */
-export async function removeStores(except?: string): Promise<void> {
-  const names = noted().filter((name) => name !== except);
-  for (const name of names) {
-    await Promise.all(DATABASES.map((suffix) => remove(name + suffix)));
-    save(noted().filter((other) => other !== name));
+/** The names of all stores that this browser has. */
+export function storeNames(): string[] {
+  try {
+    const names: unknown = JSON.parse(localStorage.getItem(NAMES) ?? '[]');
+    return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+  } catch {
+    return [];
   }
+}
+
+/** Removes the stores of devices that are none any more. A tab may keep one for a while. */
+export async function removeStores(names: readonly string[]): Promise<void> {
+  await Promise.all(names.map(removeStore));
+}
+
+async function removeStore(name: string): Promise<void> {
+  await Promise.all(DATABASES.map((suffix) => remove(name + suffix)));
+  save(storeNames().filter((other) => other !== name));
 }
 
 /** Removes a database, once nobody has it open. */
@@ -36,15 +47,6 @@ function remove(name: string): Promise<void> {
     request.onsuccess = () => resolve();
     request.onerror = () => reject(request.error ?? new Error(`${name} cannot be removed`));
   });
-}
-
-function noted(): string[] {
-  try {
-    const names: unknown = JSON.parse(localStorage.getItem(NAMES) ?? '[]');
-    return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
-  } catch {
-    return [];
-  }
 }
 
 function save(names: string[]): void {

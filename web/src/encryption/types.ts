@@ -49,6 +49,14 @@ export interface SealedMessage {
   envelope: Envelope;
 }
 
+/** A message of the user's own that is in its channel. */
+export interface SentMessage {
+  id: string;
+  channelId: string;
+  seq: number;
+  txnId: string;
+}
+
 /** Why a message cannot be read yet, or never will be. */
 export type Unreadable =
   /** The key has not come. It may come by itself, from the author or from the backup. */
@@ -168,6 +176,8 @@ export interface CryptoEngine {
   state(): Promise<EngineState>;
   /** Gives the keys to the members' devices where they lack them, and encrypts. */
   encrypt(request: EncryptionRequest): Promise<Envelope>;
+  /** Notes what was sent here, so that a repeat of it is known although nobody decrypted it. */
+  noteSent(message: SentMessage): Promise<void>;
   /** Decrypts messages; what becomes of them is in the same order. */
   decrypt(messages: SealedMessage[]): Promise<Decryption[]>;
   /** Learns the devices of these users, without which their messages are not believed. */

@@ -1,8 +1,8 @@
 /** The client: everything that components show, and everything that they can do. */
 
 import { Api } from '../api/http';
-import type { Channel, Message, Notification, User } from '../api/types';
-import type { CryptoEngine, EngineEvent } from '../encryption/types';
+import type { Channel, Message, Notification, User, UserMessage } from '../api/types';
+import type { CryptoEngine, EngineEvent, Plaintext } from '../encryption/types';
 import { Socket, type SocketStatus } from '../protocol/socket';
 import { type Place, Router } from '../routing/router.svelte';
 import { Alerts } from './alerts.svelte';
@@ -90,7 +90,7 @@ export class Client {
     this.session = new Session(api, {
       signedIn: (user) => this.#signedIn(user),
       passwordGiven: (password) => this.encryption.passwordGiven(password),
-      signedOut: () => this.#signedOut(),
+      signedOut: (user) => this.#signedOut(user),
       leaving: () => this.#leaving(),
     });
     this.communities = new Communities({
@@ -158,6 +158,12 @@ export class Client {
       send: (frame) => this.#socket.send(frame),
       reconnect: () => this.#socket.restart(),
       wanted: () => this.encryption.openSoon(),
+      otherDevice: () => {
+        this.encryption.reset();
+        this.encryption.openSoon();
+      },
+      // Loaded when it is needed.
+      share: async (context) => (await import('../encryption/open_engine')).shareEngine(context),
     });
     this.encryption = new Encryption({
       open: surroundings.openEngine ?? ((onEvent) => this.#encryptionLink.open(onEvent)),
@@ -175,7 +181,7 @@ export class Client {
       mentioned: (message, body) => mentions.note(message, body),
     });
     this.#sendings = new Sendings({
-      engine: () => this.encryption.engine(),
+      engine: () => this.encryption.askedEngine(),
       members: (channelId, again) => this.channels.membersState(channelId, again),
       post: (channel_id, txn_id, members_version, envelope) =>
         // The document has one name for this part of the address; here it is a transaction's id.
@@ -190,6 +196,7 @@ export class Client {
         }),
       sent: (message, plaintext) => {
         this.#readings.wrote(message.id, null, plaintext);
+        void this.#noteSent(message, plaintext).catch(() => {});
         this.#timelines.peek(message.channel_id)?.receive([message]);
       },
       edited: (message, plaintext) => {
@@ -309,6 +316,9 @@ export class Client {
 
   #signedIn(user: User): void {
     this.people.meet([user]);
+    this.#encryptionLink.begin();
+    this.#unsent.clearOthers(user.id);
+    this.drafts.clearOthers(user.id);
     this.#tabs.tell({ type: 'session', userId: user.id });
     this.#socket.start();
     void this.#reload();
@@ -316,7 +326,7 @@ export class Client {
     this.#unsent.takeOver((message) => this.#sendings.get(message.channelId).restore(message));
   }
 
-  #signedOut(): void {
+  #signedOut(user: User): void {
     this.#tabs.tell({ type: 'session', userId: null });
     this.#socket.stop();
     this.#live.reset();
@@ -324,7 +334,7 @@ export class Client {
     this.#timelines.clear();
     this.#webhooks.clear();
     this.#sendings.clear();
-    this.#unsent.clear();
+    this.#unsent.clear(user.id);
     this.#readings.clear();
     this.encryption.reset();
     this.#encryptionLink.end();
@@ -332,11 +342,18 @@ export class Client {
     this.communities.reset();
     this.notifications.reset();
     this.alerts.reset();
-    this.drafts.clear();
+    this.drafts.clear(user.id);
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();
-    this.ui.closeDialogs();
+    this.ui.reset();
+  }
+
+  /** Nothing decrypts here what was written here; a repeat of it is to be known all the same. */
+  async #noteSent(message: UserMessage, { txn_id: txnId }: Plaintext): Promise<void> {
+    const engine = await this.encryption.engine();
+    const { id, channel_id: channelId, seq } = message;
+    await engine.noteSent({ id, channelId, seq, txnId });
   }
 
   async #leaving(): Promise<void> {

@@ -408,6 +408,14 @@ describe('signing out', () => {
     expect(client.timeline('a').messages).toEqual([]);
   });
 
+  test('leaves nothing that its user put off to the next one', async () => {
+    const { client } = await signedIn();
+    client.ui.putOffEncryption();
+    client.ui.openEncryption();
+    await client.session.signOut();
+    expect(client.ui).toMatchObject({ encryptionPutOff: false, encryption: false });
+  });
+
   test('in one tab is noticed by the others, and so is signing in', async () => {
     server.addChannel('a', 10);
     const { client } = await signedIn();

@@ -113,13 +113,18 @@ export class Drafts {
     this.#unsaved.clear();
   }
 
-  /** Erases all drafts of this device. */
-  clear(): void {
+  /** Erases the drafts of a user: their session is over. */
+  clear(userId: string): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#unsaved.clear();
     this.#held.clear();
-    for (const key of storedKeys()) store(key, null);
+    erase((owner) => owner === userId);
+  }
+
+  /** Erases the drafts of others: this user is signed in, so their sessions are over. */
+  clearOthers(userId: string): void {
+    erase((owner) => owner !== userId);
   }
 
   #note(channelId: string, draft: Draft): void {
@@ -141,6 +146,11 @@ export class Drafts {
     store(key, JSON.stringify(draft));
     forgetOldest();
   }
+}
+
+/** Erases what is stored of the users that are meant; what nobody can read is nobody's. */
+function erase(whose: (userId: string | undefined) => boolean): void {
+  for (const key of storedKeys()) if (whose(parsed(stored(key))?.userId)) store(key, null);
 }
 
 /** Keeps what is stored within its bounds. */

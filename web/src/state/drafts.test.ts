@@ -48,7 +48,17 @@ describe('drafts', () => {
     drafts.of('a').text = '';
     drafts.flush();
     expect(Object.keys(localStorage)).toEqual(['chatalot.draft.b']);
-    drafts.clear();
+    drafts.clear('ada');
+    expect(Object.keys(localStorage)).toEqual([]);
+  });
+
+  it('stay when somebody else’s session ends, and go when somebody else signs in', () => {
+    const drafts = openPage('ada');
+    drafts.of('a').text = 'mine';
+    drafts.flush();
+    drafts.clear('bob');
+    expect(openPage('ada').of('a').text).toBe('mine');
+    drafts.clearOthers('bob');
     expect(Object.keys(localStorage)).toEqual([]);
   });
 

@@ -11,6 +11,7 @@ import type {
   VerificationEmoji,
   VerificationProgress,
 } from '../encryption/types';
+import { pauseBefore } from '../protocol/backoff';
 import { encryptionProblem } from './encryption_problem';
 import { Recent } from './recent';
 import { RemoteList } from './remote_list.svelte';
@@ -86,6 +87,10 @@ export class Encryption {
   #state = $state.raw<EngineState | null>(null);
   #engine: CryptoEngine | null = null;
   #opening: Promise<CryptoEngine> | null = null;
+  /** The last attempt to open it, if that failed, and until when there is no other by itself. */
+  #failure: { error: unknown; until: number } | null = null;
+  /** How many attempts have failed, one after the other. */
+  #failures = 0;
   /** What was typed to sign in, for making an identity with it if there is none. */
   #password: string | null = null;
   #forgetting: ReturnType<typeof setTimeout> | undefined;
@@ -113,7 +118,9 @@ export class Encryption {
   };
 
   /** Tries again, after an error. */
-  retry = (): Promise<void> => this.open();
+  retry = async (): Promise<void> => {
+    await this.askedEngine().catch(() => {});
+  };
 
   /** Loads encryption when the page has nothing better to do. */
   openSoon(after = IDLE_AFTER_MS): void {
@@ -143,6 +150,8 @@ export class Encryption {
     this.#idle = undefined;
     this.#password = null;
     this.#opening = null;
+    this.#failure = null;
+    this.#failures = 0;
     this.#engine = null;
     this.#state = null;
     this.#devices.clear();
@@ -151,12 +160,30 @@ export class Encryption {
     this.status = 'off';
   }
 
-  /** The engine, loaded if it is not there yet. */
+  /**
+   * The engine, loaded if it is not there yet. When that has failed a moment ago it fails again at
+   * once: every message on the screen asks for the engine.
+   */
   engine(): Promise<CryptoEngine> {
-    this.#opening ??= this.#open().catch((error: unknown) => {
-      this.#opening = null;
-      throw error;
-    });
+    const failure = this.#opening === null ? this.#failure : null;
+    if (failure !== null && Date.now() < failure.until) return Promise.reject(failure.error);
+    return this.askedEngine();
+  }
+
+  /** The same for what the user asks for by hand: nobody is told to wait who presses a button. */
+  askedEngine(): Promise<CryptoEngine> {
+    if (this.#opening !== null) return this.#opening;
+    const generation = this.#generation;
+    this.#opening = this.#open().then(
+      (engine) => {
+        if (generation === this.#generation) this.#failures = 0;
+        return engine;
+      },
+      (error: unknown) => {
+        if (generation === this.#generation) this.#failed(error);
+        throw error;
+      },
+    );
     return this.#opening;
   }
 
@@ -166,7 +193,7 @@ export class Encryption {
    * secrets are lost, the password is needed.
    */
   async setUpRecovery(password = ''): Promise<string> {
-    const engine = await this.engine();
+    const engine = await this.askedEngine();
     const { state } = this.recovery;
     if (state === 'none' || state === 'locked') {
       await engine.bootstrap(password, state === 'locked');
@@ -176,7 +203,7 @@ export class Encryption {
 
   /** Unlocks a new device: takes the secrets and the history that the recovery key opens. */
   async unlock(recoveryKey: string): Promise<void> {
-    await (await this.engine()).unlock(recoveryKey);
+    await (await this.askedEngine()).unlock(recoveryKey);
   }
 
   /** The devices of a user that encrypt. */
@@ -190,12 +217,18 @@ export class Encryption {
 
   /** Asks a device, or all devices of a user, to compare pictures. */
   async requestVerification(userId: string, deviceId: string | null = null): Promise<void> {
-    await (await this.engine()).requestVerification(userId, deviceId);
+    await (await this.askedEngine()).requestVerification(userId, deviceId);
   }
 
   /** Goes on with an identity that is another one than it was. */
   async acknowledgeIdentity(userId: string): Promise<void> {
-    await (await this.engine()).acknowledgeIdentity(userId);
+    await (await this.askedEngine()).acknowledgeIdentity(userId);
+  }
+
+  #failed(error: unknown): void {
+    this.#opening = null;
+    this.#failure = { error, until: Date.now() + pauseBefore(this.#failures) };
+    this.#failures += 1;
   }
 
   async #open(): Promise<CryptoEngine> {

@@ -1,8 +1,14 @@
 /** Between the connection of this tab and the engine of encryption that all tabs share. */
 
+import type { OpeningContext } from '../encryption/open_engine';
 import type { SharedEngine } from '../encryption/shared_engine';
-import { hasStore, removeStores, storeName } from '../encryption/stored_devices';
-import type { CryptoEngine, DeviceNews, EngineEvent } from '../encryption/types';
+import { hasStore, removeStores, storeName, storeNames } from '../encryption/stored_devices';
+import {
+  type CryptoEngine,
+  type DeviceNews,
+  EngineError,
+  type EngineEvent,
+} from '../encryption/types';
 import type { ClientFrame, DeviceFrame, Hello } from '../protocol/frames';
 
 /** With fewer one-time keys than this on the server, more are brought, needed here or not. */
@@ -15,13 +21,29 @@ export interface EncryptionLinkContext {
   reconnect(): void;
   /** The device has something to do although nobody here waits for it. */
   wanted(): void;
+  /** This browser is another device than before: what was opened is not to be used any more. */
+  otherDevice(): void;
+  /** Makes the engine that all tabs share. */
+  share(context: OpeningContext): Promise<SharedEngine>;
+}
+
+/** The device of a sign-in. */
+interface Device {
+  userId: string;
+  deviceId: string;
 }
 
 /** The device that is signed in, and its share of the engine. */
 export class EncryptionLink {
   readonly #context: EncryptionLinkContext;
   #shared: SharedEngine | null = null;
-  #device: { userId: string; deviceId: string } | null = null;
+  /** The same while it is being made, so that all who ask meanwhile get one. */
+  #sharing: Promise<SharedEngine> | null = null;
+  /** Grows when what was shared is over, so that what is still being made for it is let go. */
+  #generation = 0;
+  #device: Device | null = null;
+  /** Stores that were there when the user signed in: none of a later sign-in is among them. */
+  #stores: readonly string[] = [];
   #waiting: DeviceNews[] = [];
   #onEvent: (event: EngineEvent) => void = () => {};
 
@@ -29,16 +51,27 @@ export class EncryptionLink {
     this.#context = context;
   }
 
+  /** Somebody is signed in. */
+  begin(): void {
+    this.#stores = storeNames();
+  }
+
   /** A new connection of this tab. */
   greeted(hello: Hello): void {
-    this.#device = { userId: hello.user_id, deviceId: hello.session_id };
+    const { user_id: userId, session_id: deviceId } = hello;
+    const before = this.#device;
+    this.#device = { userId, deviceId };
+    // Somebody signed out and in again in another tab, and this one heard nothing of it.
+    if (before !== null && (before.userId !== userId || before.deviceId !== deviceId)) {
+      this.#close();
+      this.#context.otherDevice();
+    }
     this.#shared?.connected();
     this.#waiting = [];
     const { device_lists_position: position } = hello;
     if (position === undefined) return;
     this.#hand({ position });
     // Nobody can write to a device that has published no keys.
-    const { userId, deviceId } = this.#device;
     if (!hasStore(storeName(userId, deviceId))) this.#context.wanted();
   }
 
@@ -68,18 +101,24 @@ export class EncryptionLink {
   /** Opens the engine, in this tab or by way of another one. */
   async open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine> {
     this.#onEvent = onEvent;
-    const shared = (this.#shared ??= await this.#share());
+    const shared = await (this.#sharing ??= this.#share());
     await shared.open();
     return shared.engine;
   }
 
-  /** The session is over: its keys are removed from this browser. */
+  /**
+   * The session is over: its keys are removed from this browser. Those of a session that another
+   * tab has begun meanwhile stay.
+   */
   end(): void {
     this.#close();
+    const own = this.#device && storeName(this.#device.userId, this.#device.deviceId);
+    const ended = own === null ? this.#stores : [...this.#stores, own];
+    void removeStores([...new Set(ended)]).catch(() => {});
+    this.#stores = [];
     this.#device = null;
     this.#waiting = [];
     this.#onEvent = () => {};
-    void removeStores().catch(() => {});
   }
 
   /** The page is being closed: another tab may have the keys. */
@@ -88,8 +127,10 @@ export class EncryptionLink {
   }
 
   #close(): void {
+    this.#generation += 1;
     this.#shared?.close();
     this.#shared = null;
+    this.#sharing = null;
   }
 
   #hand(news: DeviceNews): void {
@@ -98,25 +139,46 @@ export class EncryptionLink {
   }
 
   async #share(): Promise<SharedEngine> {
-    const { userId, deviceId } = this.#device ?? (await this.#askWhoIAm());
+    const generation = this.#generation;
+    try {
+      const shared = await this.#makeShared();
+      if (generation === this.#generation) {
+        for (const news of this.#waiting.splice(0)) shared.receive(news);
+        return (this.#shared = shared);
+      }
+      shared.close();
+    } catch (error) {
+      if (generation === this.#generation) this.#sharing = null;
+      throw error;
+    }
+    throw closed();
+  }
+
+  async #makeShared(): Promise<SharedEngine> {
+    const generation = this.#generation;
+    const asked = this.#device === null ? await this.#askWhoIAm() : null;
+    // A greeting that came meanwhile says it as well.
+    const device = this.#device ?? asked;
+    if (device === null || generation !== this.#generation) throw closed();
+    this.#device = device;
     const { exchange, reconnect, send } = this.#context;
-    const { shareEngine } = await import('../encryption/open_engine');
-    const shared = shareEngine({
-      userId,
-      deviceId,
+    return this.#context.share({
+      ...device,
       exchange,
       onEvent: (event) => this.#onEvent(event),
       acknowledge: (upTo) => void send({ type: 'to_device_ack', up_to: upTo }),
       reconnect,
     });
-    for (const news of this.#waiting.splice(0)) shared.receive(news);
-    return shared;
   }
 
   /** Without a connection the server can still be asked. */
-  async #askWhoIAm(): Promise<{ userId: string; deviceId: string }> {
+  async #askWhoIAm(): Promise<Device> {
     const text = await this.#context.exchange('GET', '/api/e2ee/whoami');
     const { user_id, device_id } = JSON.parse(text) as { user_id: string; device_id: string };
     return { userId: user_id.slice(1, user_id.indexOf(':')), deviceId: device_id };
   }
+}
+
+function closed(): EngineError {
+  return new EngineError('engine', 'Encryption was closed: somebody signed out.');
 }

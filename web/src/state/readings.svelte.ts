@@ -99,6 +99,7 @@ export class Readings {
     this.#read.clear();
     this.#queue.clear();
     this.#fresh.clear();
+    this.#working = false;
     this.#looks = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -127,8 +128,10 @@ export class Readings {
     const sealed = messages.reverse().flatMap((message) => sealedOf(message) ?? []);
     this.#queue.clear();
     await this.#decryptAll(sealed);
+    // What is asked for since somebody else signed in has a run of its own.
+    if (generation !== this.#generation) return;
     this.#working = false;
-    if (generation === this.#generation && this.#queue.size > 0) {
+    if (this.#queue.size > 0) {
       this.#working = true;
       void this.#work();
     }

@@ -8,6 +8,9 @@ const decryptions = new Map<string, Decryption>();
 const asked: string[] = [];
 const mentioned: string[] = [];
 let ready = true;
+/** What a decryption waits for. */
+let held: Promise<void> | undefined;
+let calls = 0;
 let joinedAt: string | null = null;
 let readings: Readings;
 
@@ -16,17 +19,22 @@ beforeEach(() => {
   asked.length = 0;
   mentioned.length = 0;
   ready = true;
+  held = undefined;
+  calls = 0;
   joinedAt = null;
   readings = new Readings({
     engine: async () => {
       if (!ready) throw new Error('not there yet');
       return {
-        decrypt: async (messages: SealedMessage[]) =>
-          messages.map(({ id, editedAt }) => {
+        decrypt: async (messages: SealedMessage[]) => {
+          calls += 1;
+          await held;
+          return messages.map(({ id, editedAt }) => {
             asked.push(id);
             const waiting: Decryption = { state: 'waiting', reason: 'No key.' };
             return decryptions.get(`${id}${editedAt ?? ''}`) ?? waiting;
-          }),
+          });
+        },
       } as unknown as CryptoEngine;
     },
     userId: () => 'me',
@@ -141,4 +149,14 @@ test('what the user wrote here is not decrypted', async () => {
   readings.wrote('m1', null, { ...plaintext, format: 'markdown' });
   expect(readings.contentOf(written('m1'))).toMatchObject({ state: 'clear', body: 'mine' });
   expect(asked).toEqual([]);
+});
+
+test('whoever signs in next does not wait for what the one before asked for', async () => {
+  held = new Promise(() => {});
+  readings.contentOf(written('m1'));
+  await vi.waitFor(() => expect(calls).toBe(1));
+  held = undefined;
+  readings.clear();
+  decryptions.set('m2', clear('hello'));
+  await reads(written('m2'), { state: 'clear', body: 'hello' });
 });

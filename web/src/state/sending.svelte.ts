@@ -108,6 +108,8 @@ export class Sending {
     const outgoing = new Outgoing(this, message);
     if (!this.#context.unsent.keep(message)) this.#fleeting.add(outgoing);
     this.queue = [...this.queue, outgoing];
+    // What did not reach the server was written before it, and goes before it.
+    this.connected();
     this.work();
   }
 
@@ -153,20 +155,33 @@ export class Sending {
   work(): void {
     if (this.#working) return;
     this.#working = true;
-    void this.#work().finally(() => (this.#working = false));
+    void this.#work();
   }
 
   async #work(): Promise<void> {
-    for (;;) {
-      const next = this.queue.find(({ state }) => state !== 'failed');
-      if (next === undefined) return;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       try {
         await this.#deliver(next);
         this.remove(next);
       } catch (error) {
-        next.error = encryptionProblem(error);
-        next.state = 'failed';
+        this.#failed(next, encryptionProblem(error));
       }
+    }
+    this.#working = false;
+  }
+
+  #next(): Outgoing | undefined {
+    return this.queue.find(({ state }) => state !== 'failed');
+  }
+
+  /** Without a connection what follows fails with it: it is not to get there before it. */
+  #failed(outgoing: Outgoing, error: Problem): void {
+    const from = this.queue.indexOf(outgoing);
+    const following = error.code === 'network' && from >= 0 ? this.queue.slice(from + 1) : [];
+    for (const each of [outgoing, ...following]) {
+      if (each.state === 'failed') continue;
+      each.error = error;
+      each.state = 'failed';
     }
   }
 

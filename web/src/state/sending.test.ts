@@ -150,23 +150,45 @@ describe('when no answer comes', () => {
     expect(channel.posts).toHaveLength(3);
   });
 
-  test('it fails in the end, others go on, and the connection brings it back', async () => {
+  test('it fails in the end with what was written after it, and the connection brings both back', async () => {
+    vi.useFakeTimers();
+    channel.onPost = () => {
+      throw new Problem(0, 'network', 'Away', 'Away');
+    };
+    channel.sending.send('hello');
+    channel.sending.send('later');
+    await vi.runAllTimersAsync();
+    const away = { state: 'failed', error: { code: 'network' } };
+    expect(channel.sending.queue).toMatchObject([away, away]);
+    expect(new Set(channel.posts.map(({ txnId }) => txnId)).size).toBe(1);
+    channel.onPost = () => {};
+    channel.sending.connected();
+    await vi.runAllTimersAsync();
+    vi.useRealTimers();
+    expect(bodies()).toEqual(['hello', 'later']);
+  });
+
+  test('it goes before what is written when the server can be reached again', async () => {
     vi.useFakeTimers();
     channel.onPost = () => {
       throw new Problem(0, 'network', 'Away', 'Away');
     };
     channel.sending.send('hello');
     await vi.runAllTimersAsync();
-    const [failed] = channel.sending.queue;
-    expect(failed).toMatchObject({ state: 'failed', error: { code: 'network' } });
     channel.onPost = () => {};
     channel.sending.send('later');
     await vi.runAllTimersAsync();
-    expect(bodies()).toEqual(['later']);
-    channel.sending.connected();
-    await vi.runAllTimersAsync();
     vi.useRealTimers();
-    expect(bodies()).toEqual(['later', 'hello']);
+    expect(bodies()).toEqual(['hello', 'later']);
+  });
+
+  test('what the server refuses does not keep back what was written after it', async () => {
+    channel.onPost = () => {
+      if (channel.posts.length === 1) throw new Problem(403, 'forbidden', 'No', 'No');
+    };
+    channel.sending.send('hello');
+    channel.sending.send('later');
+    await vi.waitFor(() => expect(bodies()).toEqual(['later']));
   });
 });
 

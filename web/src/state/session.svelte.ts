@@ -17,8 +17,8 @@ export interface SessionEvents {
   signedIn(user: User): void;
   /** Somebody has typed this password, and it was right. */
   passwordGiven(password: string): void;
-  /** Whoever was signed in is not any more. */
-  signedOut(): void;
+  /** This user was signed in and is not any more. */
+  signedOut(user: User): void;
   /** Somebody is about to sign out: what needs the session is done before it ends. */
   leaving(): Promise<void>;
 }
@@ -92,10 +92,11 @@ export class Session {
 
   /** Takes note that nobody is signed in any more. */
   end(): void {
-    if (this.user !== null) {
+    const { user } = this;
+    if (user !== null) {
       this.user = null;
       this.status = 'signed_out';
-      this.#events.signedOut();
+      this.#events.signedOut(user);
     } else if (this.status === 'signed_out') {
       return;
     }
@@ -108,7 +109,7 @@ export class Session {
       this.user = user;
       return;
     }
-    if (this.user !== null) this.#events.signedOut();
+    if (this.user !== null) this.#events.signedOut(this.user);
     this.firstRun = false;
     this.user = user;
     this.status = 'signed_in';

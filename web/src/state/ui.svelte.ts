@@ -24,7 +24,7 @@ export class Ui {
   notifications = $state(false);
   /** Whether encryption is being set up, or this device unlocked. */
   encryption = $state(false);
-  /** Whether the user wants to hear no more, while this page is open, of what encryption lacks. */
+  /** Whether the user wants to hear no more, on this page, of what encryption lacks. */
   encryptionPutOff = $state(false);
   /** Whether the sidebar lies over the channel, on narrow screens. */
   sidebarDrawer = $state(false);
@@ -129,6 +129,12 @@ export class Ui {
 
   dismissNotice(): void {
     this.notice = null;
+  }
+
+  /** Nobody is signed in any more, or somebody else. */
+  reset(): void {
+    this.closeDialogs();
+    this.encryptionPutOff = false;
   }
 
   /** Closes everything that lies over the frame. */

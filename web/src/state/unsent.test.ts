@@ -50,7 +50,7 @@ test('what a tab that is open has written is its own, until it is closed', async
   await vi.waitFor(() => expect(other.taken).toEqual(['left']));
 });
 
-test('it is nobody else’s, and is erased when its user signs out', async () => {
+test('it is nobody else’s, and is erased when its user signs out or another signs in', async () => {
   const ada = openTab('ada');
   ada.unsent.keep(message('1'));
   ada.unsent.close();
@@ -62,7 +62,9 @@ test('it is nobody else’s, and is erased when its user signs out', async () =>
   again.takeOver();
   await vi.waitFor(() => expect(again.taken).toEqual(['2']));
   expect(bob.taken).toEqual([]);
-  again.unsent.clear();
+  again.unsent.clear('bob');
+  expect(Object.keys(localStorage)).toEqual(['chatalot.unsent.1']);
+  again.unsent.clearOthers('bob');
   expect(Object.keys(localStorage)).toEqual([]);
 });
 

@@ -82,10 +82,15 @@ export class UnsentMessages {
     }
   }
 
-  /** Erases all of this device. */
-  clear(): void {
-    for (const { txnId } of kept()) this.drop(txnId);
+  /** Erases what a user left: their session is over. */
+  clear(userId: string): void {
+    for (const message of kept()) if (message.userId === userId) this.drop(message.txnId);
     this.#succeeded.clear();
+  }
+
+  /** Erases what others left: this user is signed in, so their sessions are over. */
+  clearOthers(userId: string): void {
+    for (const message of kept()) if (message.userId !== userId) this.drop(message.txnId);
   }
 
   /** The page is closed: another tab may take over. */

@@ -64,6 +64,19 @@ export class Backup {
     if (old !== null) await this.#server.deleteBackup(old.version);
   }
 
+  /**
+   * Whether there is a backup that neither the user's identity nor a device that it vouches for
+   * has made, so that no device of theirs can have its key. One that this device merely has not
+   * got the key of yet holds history, and is none of these.
+   */
+  async isAlien(): Promise<boolean> {
+    if (this.#version !== null) return false;
+    const newest = await this.#server.backup();
+    if (newest === null) return false;
+    const { algorithm, auth_data } = newest;
+    return !(await this.#machine.verifyBackup({ algorithm, auth_data })).trusted();
+  }
+
   /** The version of the backup that this device can read; null if there is none. */
   get version(): string | null {
     return this.#version;

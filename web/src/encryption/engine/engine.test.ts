@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
 import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
+import { Engine } from './engine';
 
 let server: ScriptedKeyServer;
 const people: Person[] = [];
@@ -402,4 +403,101 @@ test('what the server refuses of a device does not keep it from writing', async 
   const message = await alice.write(channel, 'all the same');
   await bob.deliver();
   expect(await bob.text(message)).toBe('all the same');
+});
+
+test('an engine opens no store but that of the device that it was meant for', async () => {
+  const alice = await arrive();
+  const deviceId = server.signIn(alice.userId);
+  const before = await indexedDB.databases();
+  const opened = Engine.open({
+    userId: alice.userId,
+    deviceId,
+    // Somebody has signed in anew: the cookie is that of another device.
+    exchange: server.exchange(server.signIn(alice.userId)),
+    tell: () => {},
+    acknowledge: () => {},
+    reconnect: () => {},
+  });
+  await expect(opened).rejects.toMatchObject({ code: 'engine' });
+  expect(await indexedDB.databases()).toEqual(before);
+});
+
+test('messages to a device that could not be taken in are not acknowledged with later ones', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channels = [1, 2].map(() => server.openChannel(alice.userId, bob.userId));
+  bob.connected = false;
+  const messages = [];
+  for (const channel of channels) messages.push(await alice.write(channel, 'hello'));
+  const { acknowledged } = bob;
+  const [first, ...later] = server.device(bob.deviceId).mailbox;
+  if (first === undefined || later.length === 0) throw new Error('there are keys for both');
+  // What is no user's name fails the whole of it.
+  await bob.engine.receive({ events: [first], changed: ['nobody'] });
+  await bob.engine.receive({ events: later });
+  expect(bob.acknowledged).toBe(acknowledged);
+  bob.connected = true;
+  await bob.until(() => bob.reconnections > 0 && server.device(bob.deviceId).mailbox.length === 0);
+  for (const message of messages) expect(await bob.text(message)).toBe('hello');
+});
+
+describe('an identity that takes the place of one whose secrets are lost', () => {
+  test('has no recovery key until one is made for it', async () => {
+    const alice = await arrive();
+    const lost = await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    await device.engine.bootstrap(PASSWORD, true);
+    expect(device.state.recovery).toBe('set_up');
+    const recoveryKey = await device.engine.makeRecoveryKey();
+    expect(device.state.recovery).toBe('unlocked');
+    const third = await signIn(alice.userId);
+    await expect(third.engine.unlock(lost)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+    await third.engine.unlock(recoveryKey);
+    expect(third.state.recovery).toBe('unlocked');
+  });
+
+  test('gets a backup of its own also when that failed at first', async () => {
+    const alice = await arrive();
+    await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    server.fails = (method, path) =>
+      method === 'POST' && path.endsWith('room_keys/version')
+        ? new Problem(500, 'internal', 'Broken', 'Broken')
+        : undefined;
+    await expect(device.engine.bootstrap(PASSWORD, true)).rejects.toMatchObject({ status: 500 });
+    server.fails = () => undefined;
+    const recoveryKey = await device.engine.makeRecoveryKey();
+    expect(device.state.recovery).toBe('unlocked');
+    const channel = server.openChannel(alice.userId);
+    const message = await device.write(channel, 'note to self');
+    const backups = server.users.get(alice.userId)?.backups ?? [];
+    expect(backups).toHaveLength(1);
+    await device.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
+    const third = await signIn(alice.userId);
+    await third.engine.unlock(recoveryKey);
+    await third.until(async () => (await third.read(message)).state === 'clear');
+  });
+});
+
+test('a backup whose key has not come yet is not replaced by a recovery key', async () => {
+  const alice = await arrive();
+  const channel = server.openChannel(alice.userId);
+  await alice.write(channel, 'history');
+  const backups = server.users.get(alice.userId)?.backups ?? [];
+  await alice.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
+  const recoveryKey = await alice.engine.makeRecoveryKey();
+  const second = await signIn(alice.userId);
+  // Its secrets come without the key of the backup.
+  server.users.get(alice.userId)?.accountData.delete('m.megolm_backup.v1');
+  await second.engine.unlock(recoveryKey);
+  await expect(second.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
+  expect(backups.at(-1)?.keys.size).toBe(1);
+});
+
+test('a repeat of what was written here is refused here, too', async () => {
+  const alice = await arrive();
+  const channel = server.openChannel(alice.userId);
+  const message = await alice.write(channel, 'pay 10');
+  const repeat = { ...message, id: crypto.randomUUID(), seq: message.seq + 1 };
+  expect(await alice.read(repeat)).toMatchObject({ state: 'refused' });
+  expect(await alice.text(message)).toBe('pay 10');
 });

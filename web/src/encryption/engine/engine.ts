@@ -6,11 +6,13 @@ import {
   type DeviceNews,
   type EncryptionDevice,
   type EncryptionRequest,
+  EngineError,
   type EngineEvent,
   type EngineState,
   type Envelope,
   type RecoveryState,
   type SealedMessage,
+  type SentMessage,
 } from '../types';
 import { Backup } from './backup';
 import { DeviceStore } from './device_store';
@@ -30,11 +32,16 @@ import { Writing } from './writing';
 
 /** What an engine needs of its surroundings. */
 export interface EngineContext {
+  /** The device whose engine this is to be. */
+  userId: string;
+  deviceId: string;
   exchange: Exchange;
   /** Tells what has changed. */
   tell(event: EngineEvent): void;
   /** Tells the server that messages to this device up to here are kept here. */
   acknowledge(upTo: number): void;
+  /** Connects anew, so that the server tells again what it has no acknowledgement for. */
+  reconnect(): void;
 }
 
 /** One device's encryption. Only one may be open for a device at a time. */
@@ -92,6 +99,7 @@ export class Engine implements CryptoEngine {
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
+      reconnect: () => context.reconnect(),
     });
     const recovery = () => this.#recovery;
     this.#reading = new Reading({
@@ -113,11 +121,17 @@ export class Engine implements CryptoEngine {
     });
   }
 
-  /** Opens the engine of the device that is signed in, and publishes its keys if need be. */
+  /**
+   * Opens the engine of a device, and publishes its keys if need be. When the server takes this
+   * browser for another device, somebody has signed in meanwhile, and no store is touched.
+   */
   static async open(context: EngineContext): Promise<Engine> {
     const server = new KeyServer(context.exchange);
     const [who] = await Promise.all([server.whoAmI(), initAsync()]);
     const names = new Identifiers(who.user_id, who.device_id);
+    if (names.userId !== context.userId || names.deviceId !== context.deviceId) {
+      throw new EngineError('engine', 'Somebody has signed in anew. Reload this page.');
+    }
     const store = await DeviceStore.open(names.userId, names.deviceId);
     const handle = await StoreHandle.openWithKey(store.name, await store.libraryKey(), SILENT);
     const machine = await OlmMachine.initFromStore(
@@ -149,6 +163,10 @@ export class Engine implements CryptoEngine {
 
   encrypt(request: EncryptionRequest): Promise<Envelope> {
     return this.#writing.encrypt(request).finally(() => this.#backup.uploadSoon());
+  }
+
+  noteSent(message: SentMessage): Promise<void> {
+    return this.#reading.noteSent(message);
   }
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
@@ -220,6 +238,7 @@ export class Engine implements CryptoEngine {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#incoming.close();
     this.#outgoing.close();
     this.#backup.close();
     this.#missing.close();

@@ -8,6 +8,7 @@ import {
   TrustRequirement,
   UserId,
 } from './library';
+import { pauseBefore } from '../../protocol/backoff';
 import type { DeviceNews } from '../types';
 import type { DeviceStore } from './device_store';
 import type { KeyServer } from './key_server';
@@ -41,6 +42,8 @@ export interface IncomingContext {
   /** It may have given rise to requests. */
   changed(): void;
   failed(error: unknown): void;
+  /** Connects anew, so that the server tells again what it has no acknowledgement for. */
+  reconnect(): void;
 }
 
 /** Takes news in, in the order in which they came. */
@@ -49,6 +52,15 @@ export class Incoming {
   #taking: Promise<void> = Promise.resolve();
   /** The place of the newest message that is in the store. */
   #taken = 0;
+  /**
+   * Whether news of this connection could not be taken in. An acknowledgement of what came after
+   * them would be one of them, too.
+   */
+  #missing = false;
+  /** How often that was so, one time after the other. */
+  #failures = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
 
   constructor(context: IncomingContext) {
     this.#context = context;
@@ -56,8 +68,45 @@ export class Incoming {
 
   /** Takes news in, after those that came before. */
   take(news: DeviceNews): Promise<void> {
-    this.#taking = this.#taking.then(() => this.#take(news)).catch(this.#context.failed);
+    this.#taking = this.#taking.then(() => this.#takeNext(news));
     return this.#taking;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #takeNext(news: DeviceNews): Promise<void> {
+    if (this.#closed) return;
+    if (news.position !== undefined) this.#beginAnew();
+    // They come again with the next connection, together with what is missing.
+    const { events, ...rest } = news;
+    try {
+      await this.#take(this.#missing ? rest : news);
+      if (!this.#missing && events !== undefined) this.#failures = 0;
+    } catch (error) {
+      this.#context.failed(error);
+      this.#askAgain();
+    }
+  }
+
+  /** A new connection: its messages begin after the last acknowledgement. */
+  #beginAnew(): void {
+    this.#missing = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #askAgain(): void {
+    this.#missing = true;
+    if (this.#closed || this.#timer !== undefined) return;
+    const pause = pauseBefore(this.#failures);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#context.reconnect();
+    }, pause);
   }
 
   async #take(news: DeviceNews): Promise<void> {

@@ -6,7 +6,13 @@ import type { Identifiers } from './identifiers';
 import type { KeyServer } from './key_server';
 import { DeviceId, type OlmMachine, OwnUserIdentity, UserId } from './library';
 import type { LibraryRequest, OutgoingRequests } from './outgoing';
-import { hasRecoveryKey, openSecrets, type Secrets, sealSecrets } from './secret_storage';
+import {
+  forgetRecoveryKey,
+  hasRecoveryKey,
+  openSecrets,
+  type Secrets,
+  sealSecrets,
+} from './secret_storage';
 import type { Tracking } from './tracking';
 
 /** What it needs of the rest. */
@@ -53,7 +59,7 @@ export class OwnIdentity {
 
   /** Makes an identity and a backup where they are missing. */
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    const { outgoing, tracking, backup } = this.#context;
+    const { server, outgoing, tracking, backup } = this.#context;
     await this.ask();
     const exists = this.#published;
     if (exists && !replace) {
@@ -74,7 +80,11 @@ export class OwnIdentity {
       outgoing.flushSoon();
       throw error;
     }
-    if (exists) this.#hasRecoveryKey = null;
+    if (exists) {
+      // It opens the secrets of the identity before, which are of no use any more.
+      await forgetRecoveryKey(server);
+      this.#hasRecoveryKey = null;
+    }
     await tracking.renew();
     await this.ask();
     await backup.begin(true);
@@ -84,9 +94,11 @@ export class OwnIdentity {
   async makeRecoveryKey(): Promise<string> {
     const { machine, server, backup } = this.#context;
     const keys = await machine.exportCrossSigningKeys();
-    await backup.begin(false);
-    const backupKey = await backup.key();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
+    // One of an identity before is left when replacing it did not come to its end.
+    const replace = Boolean(masterKey && selfSigning && userSigningKey) && (await backup.isAlien());
+    await backup.begin(replace);
+    const backupKey = await backup.key();
     if (!masterKey || !selfSigning || !userSigningKey || !backupKey) {
       throw new EngineError(
         'locked',

@@ -1,6 +1,6 @@
 /** Decrypting what the members wrote, and refusing what is not what it says it is. */
 
-import type { Decryption, Plaintext, RecoveryState, SealedMessage } from '../types';
+import type { Decryption, Plaintext, RecoveryState, SealedMessage, SentMessage } from '../types';
 import type { DeviceStore } from './device_store';
 import type { Identifiers } from './identifiers';
 import {
@@ -28,6 +28,12 @@ export class Reading {
 
   constructor(context: ReadingContext) {
     this.#context = context;
+  }
+
+  /** What the user sent from here is the original of whatever says the same. */
+  async noteSent({ id, channelId, seq, txnId }: SentMessage): Promise<void> {
+    const { names, store } = this.#context;
+    await store.remember(keyOf(channelId, names.userId, txnId), { messageId: id, seq });
   }
 
   async decrypt(message: SealedMessage): Promise<Decryption> {
@@ -85,7 +91,7 @@ export class Reading {
     if (plaintext.replaces !== (message.editedAt === null ? undefined : message.id)) {
       return refused('It was written for another place in this channel.');
     }
-    const key = `${message.channelId} ${message.authorId} ${plaintext.txn_id}`;
+    const key = keyOf(message.channelId, message.authorId, plaintext.txn_id);
     const { id: messageId, seq } = message;
     const original = await this.#context.store.remember(key, { messageId, seq });
     if (original.messageId !== messageId) return refused('It repeats an earlier message.');
@@ -121,6 +127,11 @@ export class Reading {
         return refused('It cannot be decrypted: it was changed on its way, or was never right.');
     }
   }
+}
+
+/** By which a repeat is known. */
+function keyOf(channelId: string, authorId: string, txnId: string): string {
+  return `${channelId} ${authorId} ${txnId}`;
 }
 
 function refused(reason: string): Decryption {

@@ -47,6 +47,11 @@ export async function hasRecoveryKey(server: KeyServer): Promise<boolean> {
   return (await defaultKeyId(server)) !== null;
 }
 
+/** There is no recovery key any more: what it opened belongs to an identity that was replaced. */
+export async function forgetRecoveryKey(server: KeyServer): Promise<void> {
+  await server.deleteAccountData(DEFAULT_KEY);
+}
+
 /** Seals the secrets with a new recovery key, and answers it. */
 export async function sealSecrets(server: KeyServer, secrets: Secrets): Promise<string> {
   const key = crypto.getRandomValues(new Uint8Array(32));

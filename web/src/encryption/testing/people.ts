@@ -17,6 +17,8 @@ export class Person {
   /** Whether what the server tells reaches the device at once. */
   connected = true;
   acknowledged = 0;
+  /** How often the device has asked for a new connection. */
+  reconnections = 0;
   state!: EngineState;
   #delivering: Promise<void> = Promise.resolve();
   #wake: (() => void)[] = [];
@@ -49,9 +51,12 @@ export class Person {
   static async #open(server: ScriptedKeyServer, userId: string, deviceId: string): Promise<Person> {
     let person: Person | null = null;
     const engine = await Engine.open({
+      userId,
+      deviceId,
       exchange: server.exchange(deviceId),
       tell: (event) => person?.hear(event),
       acknowledge: (upTo) => person?.acknowledge(upTo),
+      reconnect: () => person?.reconnect(),
     });
     person = new Person(server, userId, deviceId, engine);
     person.state = await engine.state();
@@ -91,6 +96,12 @@ export class Person {
     device.mailbox = device.mailbox.filter(({ id }) => id > upTo);
   }
 
+  /** The connection is made anew: the mailbox is told again. */
+  reconnect(): void {
+    this.reconnections += 1;
+    void this.engine.receive({ position: this.reconnections }).then(() => this.deliverSoon());
+  }
+
   deliverSoon(): void {
     if (this.connected) void this.deliver();
   }
@@ -121,12 +132,16 @@ export class Person {
   /** Encrypts for the members as they are now, and sends. */
   async write(channelId: string, body: string): Promise<SealedMessage> {
     const { members, membersVersion } = this.server.channel(channelId);
+    const plaintext = this.plaintext(channelId, body);
     const envelope = await this.engine.encrypt({
-      plaintext: this.plaintext(channelId, body),
+      plaintext,
       memberIds: [...members],
       membersVersion,
     });
-    return this.server.post(channelId, this.deviceId, membersVersion, envelope);
+    const message = this.server.post(channelId, this.deviceId, membersVersion, envelope);
+    const { id, seq } = message;
+    await this.engine.noteSent({ id, channelId, seq, txnId: plaintext.txn_id });
+    return message;
   }
 
   async read(message: SealedMessage): Promise<Decryption> {

@@ -77,7 +77,7 @@ test('a message that is not what it says it is is not shown, and says why', asyn
 });
 
 test('edited, imported and deleted messages are marked', async () => {
-  await openChannel(
+  const { user } = await openChannel(
     [
       written(1, 'edited one', BOB, [], { edited_at: '2026-06-04T14:00:00+00:00' }),
       written(2, 'old one', BOB),
@@ -88,8 +88,13 @@ test('edited, imported and deleted messages are marked', async () => {
   await screen.findByText('old one');
   const [edited, imported, deleted] = screen.getAllByRole('article');
   expect(said(edited as HTMLElement)).toMatch(/edited$/);
-  within(imported as HTMLElement).getByRole('img', { name: 'Author not proven' });
+  const mark = within(imported as HTMLElement).getByRole('img', { name: 'Author not proven' });
   expect(said(deleted as HTMLElement)).toContain('Message deleted');
+  // With the keyboard it is reached from its message.
+  expect(mark.tabIndex).toBe(-1);
+  imported?.focus();
+  await user.tab();
+  expect(document.activeElement).toBe(mark);
 });
 
 test('one’s own message can be edited and deleted from its menu, another’s by admins alone', async () => {
@@ -203,8 +208,11 @@ test('emoji that differ end the verification, and say what that means', async ()
 test('somebody who asks to be verified interrupts nobody', async () => {
   const { user, engine, client } = await openChannel([]);
   await client.encryption.open();
+  const regions = [...document.querySelectorAll('[aria-live="polite"]')];
   engine.verify({ withUserId: 'bob', stage: 'asked' });
-  await screen.findByText(/wants to verify you/);
+  const asked = await screen.findByText(/wants to verify you/);
+  // Only what appears in a region that was there before is read out.
+  expect(regions.some((region) => region.contains(asked))).toBe(true);
   expect(screen.queryByRole('dialog')).toBeNull();
   await user.click(screen.getByRole('button', { name: 'Compare emoji' }));
   await screen.findByText(/Waiting for/);

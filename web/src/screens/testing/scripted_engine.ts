@@ -10,6 +10,7 @@ import {
   type EngineState,
   type Envelope,
   type SealedMessage,
+  type SentMessage,
   type VerificationProgress,
 } from '../../encryption/types';
 
@@ -54,6 +55,8 @@ export class ScriptedEngine implements CryptoEngine {
   /** Messages whose key came from the backup. */
   readonly imported = new Set<string>();
   readonly calls: string[] = [];
+  /** What the client says it has sent. */
+  readonly sent: SentMessage[] = [];
   #tell: (event: EngineEvent) => void = () => {};
 
   /** Takes the place of loading the engine. */
@@ -87,11 +90,17 @@ export class ScriptedEngine implements CryptoEngine {
 
   state = async (): Promise<EngineState> => this.current;
 
-  async encrypt({ plaintext }: EncryptionRequest): Promise<Envelope> {
-    const { recovery } = this.current;
+  async encrypt({ plaintext, memberIds }: EncryptionRequest): Promise<Envelope> {
+    const { recovery, identityChanges } = this.current;
     if (recovery === 'none') throw new EngineError('not_set_up', 'Encryption is not set up.');
     if (recovery === 'locked') throw new EngineError('locked', 'This device is not unlocked.');
+    const changed = identityChanges.filter(({ userId }) => memberIds.includes(userId));
+    if (changed.length > 0) throw new EngineError('identity_changed', 'An identity has changed.');
     return sealed(JSON.stringify(plaintext));
+  }
+
+  async noteSent(message: SentMessage): Promise<void> {
+    this.sent.push(message);
   }
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {

@@ -64,11 +64,15 @@ function plaintextOf(body: Record<string, unknown> | undefined) {
 }
 
 test('Enter sends, and Shift+Enter breaks the line', async () => {
-  const { user, field, posted } = await openComposer();
+  const { user, field, posted, engine } = await openComposer();
   await user.click(field);
   await user.keyboard('one{Shift>}{Enter}{/Shift}two{Enter}');
   await waitFor(() => expect(posted).toHaveLength(1));
-  expect(plaintextOf(posted[0])).toMatchObject({ body: 'one\ntwo', channel_id: CHANNEL });
+  const { txn_id: txnId, ...plaintext } = plaintextOf(posted[0]);
+  expect(plaintext).toMatchObject({ body: 'one\ntwo', channel_id: CHANNEL });
+  await waitFor(() =>
+    expect(engine.sent).toEqual([{ id: 'p1', channelId: CHANNEL, seq: 1, txnId }]),
+  );
   expect(field.value).toBe('');
 });
 
@@ -255,4 +259,18 @@ test('what cannot be encrypted yet is sent as soon as encryption is set up', asy
   expect(key.textContent).toContain(engine.recoveryKey);
   await waitFor(() => expect(posted).toHaveLength(1));
   expect(plaintextOf(posted[0])).toMatchObject({ body: 'first words' });
+});
+
+test('what waits for a changed identity goes on, also when that of somebody elsewhere has changed', async () => {
+  const answers = { [`GET /api/channels/${CHANNEL}/members`]: () => [ME, BOB] };
+  const { user, field, posted, engine, client } = await openComposer({ answers });
+  await client.encryption.open();
+  const at = ME.created_at;
+  engine.set({ identityChanges: ['bob', 'zoe'].map((userId) => ({ userId, at })) });
+  await user.click(field);
+  await user.keyboard('secret{Enter}');
+  await screen.findByText(/An identity has changed/);
+  expect(posted).toEqual([]);
+  await client.encryption.acknowledgeIdentity('bob');
+  await waitFor(() => expect(posted).toHaveLength(1));
 });
