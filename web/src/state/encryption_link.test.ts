@@ -4,9 +4,9 @@ import { beforeEach, expect, test, vi } from 'vitest';
 
 import { type HeldEngine, SharedEngine } from '../encryption/shared_engine';
 import { noteStore, storeName, storeNames } from '../encryption/stored_devices';
-import type { CryptoEngine, Envelope } from '../encryption/types';
+import type { CryptoEngine, DeviceNews, Envelope } from '../encryption/types';
 import type { Hello } from '../protocol/frames';
-import { EncryptionLink } from './encryption_link';
+import { EncryptionLink, MAX_WAITING } from './encryption_link';
 import { ScriptedPage, SharedBrowser } from './testing/shared_browser';
 
 /** What the tabs of one device share, by its name. */
@@ -18,11 +18,11 @@ beforeEach(() => {
 });
 
 /** An engine that says whose device it is. */
-function engineOf(deviceId: string): HeldEngine {
+function engineOf(deviceId: string, received: DeviceNews[]): HeldEngine {
   return {
     state: async () => ({ recovery: 'unlocked', verification: null, identityChanges: [] }),
     encrypt: async () => ({ session_id: deviceId }) as Envelope,
-    receive: async () => {},
+    receive: async (news: DeviceNews) => void received.push(news),
     close: () => {},
   } as unknown as HeldEngine;
 }
@@ -30,11 +30,13 @@ function engineOf(deviceId: string): HeldEngine {
 /** One tab. `sharing` holds up the making of its engine. */
 function openTab(sharing: () => Promise<void> = async () => {}) {
   const otherDevice = vi.fn<() => void>();
+  const reconnect = vi.fn<() => void>();
   const shared: SharedEngine[] = [];
+  const received: DeviceNews[] = [];
   const link = new EncryptionLink({
     exchange: async () => JSON.stringify({ user_id: '@ada:chat.example', device_id: 'd1' }),
     send: () => true,
-    reconnect: () => {},
+    reconnect,
     wanted: () => {},
     otherDevice,
     share: async (context) => {
@@ -48,7 +50,7 @@ function openTab(sharing: () => Promise<void> = async () => {}) {
         ...context,
         name,
         meeting: { locks, channel },
-        load: async () => engineOf(context.deviceId),
+        load: async () => engineOf(context.deviceId, received),
       });
       shared.push(made);
       return made;
@@ -57,7 +59,7 @@ function openTab(sharing: () => Promise<void> = async () => {}) {
   const open = () => link.open(() => {});
   const greet = (deviceId: string, userId = 'ada') =>
     link.greeted({ user_id: userId, session_id: deviceId } as Hello);
-  return { link, open, greet, otherDevice, shared };
+  return { link, open, greet, otherDevice, reconnect, shared, received };
 }
 
 async function deviceOf(engine: CryptoEngine): Promise<string> {
@@ -74,6 +76,20 @@ test('a tab that missed that its user signed in anew uses the new device', async
   expect(tab.otherDevice).toHaveBeenCalledOnce();
   expect(await deviceOf(await tab.open())).toBe('d2');
 });
+
+test.each([-1, 0, 1])(
+  '%i more news than may wait for an engine are told, or told anew',
+  async (more) => {
+    const tab = openTab();
+    tab.greet('d1');
+    for (let count = 0; count < MAX_WAITING + more; count += 1) {
+      tab.link.receive({ type: 'device_lists', changed: [`${count}`], left: [] });
+    }
+    await tab.open();
+    await vi.waitFor(() => expect(tab.received).toHaveLength(more > 0 ? 0 : MAX_WAITING + more));
+    expect(tab.reconnect).toHaveBeenCalledTimes(more > 0 ? 1 : 0);
+  },
+);
 
 test('without a connection the server is asked which device this is', async () => {
   const tab = openTab();

@@ -11,6 +11,8 @@ import {
 } from '../encryption/types';
 import type { ClientFrame, DeviceFrame, Hello } from '../protocol/frames';
 
+/** News that wait for an engine at most. Of more, it is told anew once it is there. */
+export const MAX_WAITING = 200;
 /** With fewer one-time keys than this on the server, more are brought, needed here or not. */
 const FEW_ONE_TIME_KEYS = 10;
 
@@ -45,6 +47,8 @@ export class EncryptionLink {
   /** Stores that were there when the user signed in: none of a later sign-in is among them. */
   #stores: readonly string[] = [];
   #waiting: DeviceNews[] = [];
+  /** Whether more came than may wait. */
+  #missed = false;
   #onEvent: (event: EngineEvent) => void = () => {};
 
   constructor(context: EncryptionLinkContext) {
@@ -67,7 +71,7 @@ export class EncryptionLink {
       this.#context.otherDevice();
     }
     this.#shared?.connected();
-    this.#waiting = [];
+    this.#forgetWaiting();
     const { device_lists_position: position } = hello;
     if (position === undefined) return;
     this.#hand({ position });
@@ -117,7 +121,7 @@ export class EncryptionLink {
     void removeStores([...new Set(ended)]).catch(() => {});
     this.#stores = [];
     this.#device = null;
-    this.#waiting = [];
+    this.#forgetWaiting();
     this.#onEvent = () => {};
   }
 
@@ -135,7 +139,24 @@ export class EncryptionLink {
 
   #hand(news: DeviceNews): void {
     if (this.#shared !== null) return this.#shared.receive(news);
-    this.#waiting.push(news);
+    if (this.#missed) return;
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(news);
+    else {
+      this.#waiting = [];
+      this.#missed = true;
+    }
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = [];
+    this.#missed = false;
+  }
+
+  /** Hands over what waited; nothing of what was dropped is acknowledged, so it comes again. */
+  #handOver(shared: SharedEngine): void {
+    for (const news of this.#waiting.splice(0)) shared.receive(news);
+    if (this.#missed) this.#context.reconnect();
+    this.#missed = false;
   }
 
   async #share(): Promise<SharedEngine> {
@@ -143,7 +164,7 @@ export class EncryptionLink {
     try {
       const shared = await this.#makeShared();
       if (generation === this.#generation) {
-        for (const news of this.#waiting.splice(0)) shared.receive(news);
+        this.#handOver(shared);
         return (this.#shared = shared);
       }
       shared.close();
