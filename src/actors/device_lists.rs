@@ -38,11 +38,14 @@ use crate::protocol::ServerFrame;
 use crate::store::{Store, StoreError};
 
 /// Users whose changes may wait to be told of.
-const MAX_WAITING: usize = 10_000;
+const MAX_WAITING: usize = 1_000;
 /// How long to wait for the database.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Users in one frame; whoever is told of more asks for the rest.
+/// Users in one frame of what concerns only one user.
 const USERS_PER_FRAME: usize = 500;
+/// Users whose changes are looked up and told together. Bounds what the database answers: so many
+/// users for each user online.
+const CHANGED_AT_ONCE: usize = 100;
 
 /// See the module.
 pub struct DeviceLists {
@@ -111,15 +114,8 @@ impl DeviceLists {
         match self.store.server_name(&self.fresh_name).await {
             Ok(name) => {
                 let changed = names(&name, others);
-                let frames = changed.chunks(USERS_PER_FRAME).map(|changed| {
-                    ServerFrame::DeviceLists {
-                        changed,
-                        left: &[],
-                        limited: false,
-                    }
-                    .encode()
-                });
-                for frame in frames {
+                for changed in changed.chunks(USERS_PER_FRAME) {
+                    let frame = changed_frame(changed);
                     self.sessions.push_to_user(signer, &frame);
                 }
             }
@@ -145,22 +141,19 @@ impl DeviceLists {
             "switched off for a test".into()
         )));
         let name = self.store.server_name(&self.fresh_name).await?;
-        let online = self.sessions.users_online();
-        let audience = self.store.device_list_audience(users, &online).await?;
-        let mut by_changed: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
-        for one in audience {
-            by_changed.entry(one.changed).or_default().push(one.told);
-        }
-        for (changed, told) in by_changed {
-            let changed = [name.user_id(changed)];
-            let text = ServerFrame::DeviceLists {
-                changed: &changed,
-                left: &[],
-                limited: false,
+        for users in users.chunks(CHANGED_AT_ONCE) {
+            let online = self.sessions.users_online();
+            let audience = self.store.device_list_audience(users, &online).await?;
+            // Most are told of the same ones.
+            let mut by_changed: BTreeMap<Vec<UserId>, Vec<UserId>> = BTreeMap::new();
+            for one in audience {
+                by_changed.entry(one.changed).or_default().push(one.told);
             }
-            .encode();
-            for user in told {
-                self.sessions.push_to_user(user, &text);
+            for (changed, told) in by_changed {
+                let text = changed_frame(&names(&name, &changed));
+                for user in told {
+                    self.sessions.push_to_user(user, &text);
+                }
             }
         }
         Ok(())
@@ -212,10 +205,12 @@ impl DeviceLists {
                 (std::mem::take(&mut waiting.users), everybody)
             };
             let list: Vec<UserId> = users.iter().copied().collect();
-            let told = self.tell(&list).await;
+            let this = Arc::clone(&self);
+            // A task of its own: should it panic, those users are tried again like the others.
+            let told = actix_rt::spawn(async move { this.tell(&list).await }).await;
             let mut waiting = self.waiting.lock();
             match told {
-                Ok(()) => {
+                Ok(Ok(())) => {
                     if everybody {
                         self.sessions.push_to_all(&limited());
                     }
@@ -224,7 +219,7 @@ impl DeviceLists {
                         return;
                     }
                 }
-                Err(_) => {
+                Ok(Err(_)) | Err(_) => {
                     waiting.users.extend(users);
                     waiting.everybody |= everybody;
                 }
@@ -235,6 +230,15 @@ impl DeviceLists {
 
 fn names(server: &ServerName, users: &[UserId]) -> Vec<String> {
     users.iter().map(|user| server.user_id(*user)).collect()
+}
+
+fn changed_frame(changed: &[String]) -> bytestring::ByteString {
+    ServerFrame::DeviceLists {
+        changed,
+        left: &[],
+        limited: false,
+    }
+    .encode()
 }
 
 fn left_frame(left: &[String]) -> bytestring::ByteString {

@@ -282,6 +282,32 @@ async fn a_change_is_told_although_the_database_did_not_say_at_once_to_whom() {
 }
 
 #[tokio::test]
+async fn changes_that_waited_are_told_in_one_frame_also_after_a_panic() {
+    // The first announcement is of ann's own coming; what waits is tried twice a second.
+    let failures = "device_list_audience=1*off->8*return->1*panic->off";
+    let launch = Launch::new().set("FAILPOINTS", failures);
+    let server = launch.start().await;
+    let community = server.community().await;
+    let ann = community.member("ann").await;
+    let mut socket = ann.socket().await;
+    let mut newcomers = Vec::new();
+    for name in ["bob", "carl", "dora"] {
+        newcomers.push(community.outsider(name).await);
+    }
+    for user in &newcomers {
+        community.let_in(user).await;
+    }
+    let told = socket.expect_frame_where("who came", |frame| {
+        frame["type"] == "device_lists" && frame["changed"] != json!([])
+    });
+    let told = told.await["changed"].clone();
+    let mut ids: Vec<String> = newcomers.iter().map(|user| user.id.clone()).collect();
+    ids.sort();
+    let expected: Vec<String> = ids.iter().map(|id| format!("@{id}:localhost")).collect();
+    assert_eq!(told, json!(expected));
+}
+
+#[tokio::test]
 async fn a_place_is_a_number_that_is_not_negative() {
     let server = TestServer::start().await;
     let ada = EncryptingDevice::of(&server.user("ada").await).await;

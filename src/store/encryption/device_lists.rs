@@ -12,13 +12,13 @@ const CHANGED: &str = include_str!("../../../sql/queries/device_lists/changed.sq
 const DEPARTED: &str = include_str!("../../../sql/queries/device_lists/departed.sql");
 const SHARING: &str = include_str!("../../../sql/queries/device_lists/sharing.sql");
 
-/// One who is to learn that somebody's device list changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One who is to learn that the device lists of others changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// Whose list changed.
-    pub changed: UserId,
     /// Who is to learn it.
     pub told: UserId,
+    /// Whose lists changed, in order and each once.
+    pub changed: Vec<UserId>,
 }
 
 /// Notes that the device lists of `users` changed, and returns the place of that. The last thing
@@ -56,8 +56,8 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Told {
-                    changed: row.try_get("changed")?,
                     told: row.try_get("told")?,
+                    changed: row.try_get("changed")?,
                 })
             })
             .collect()
