@@ -14,7 +14,7 @@ use super::sessions::SessionDirectory;
 use crate::domain::ids::Epoch;
 use crate::metrics::Metrics;
 use crate::protocol::Close;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, Swept};
 
 /// How often the database is asked whether it is there, and which history it is.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -162,20 +162,19 @@ impl Housekeeper {
         );
         let device_lists = Arc::clone(&self.device_lists);
         let sweep = async move {
-            let swept = store.sweep(days, idle).await?;
+            let mut swept = Swept::default();
+            let done = store.sweep(days, idle, &mut swept).await;
             device_lists
                 .announce_changed(&swept.device_lists_changed)
                 .await;
-            Ok::<_, StoreError>(swept)
+            (done, swept)
         };
-        ctx.spawn(sweep.into_actor(self).map(|swept, actor, ctx| {
-            if let Ok(swept) = &swept {
-                let expired = swept.to_device_expired;
-                Metrics::count_by(&actor.metrics.to_device_lost, "expired", expired);
-            }
-            let pause = match swept {
-                Ok(swept) if swept.more => SWEEP_AGAIN,
-                Ok(_) => SWEEP_INTERVAL,
+        ctx.spawn(sweep.into_actor(self).map(|(done, swept), actor, ctx| {
+            let expired = swept.to_device_expired;
+            Metrics::count_by(&actor.metrics.to_device_lost, "expired", expired);
+            let pause = match done {
+                Ok(()) if swept.more => SWEEP_AGAIN,
+                Ok(()) => SWEEP_INTERVAL,
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

@@ -75,8 +75,12 @@ impl ApiState {
 
     /// Somebody is in a channel now: tells those who watch it, and them.
     pub(super) fn announce_joined(&self, change: MembersChange, user: UserId) {
-        let channel_id = change.channel_id;
         self.channels.announce_members(change);
+        self.announce_perhaps_joined(change.channel_id, user);
+    }
+
+    /// The same where nobody could find out whether they are: who hears of it looks.
+    pub(super) fn announce_perhaps_joined(&self, channel_id: ChannelId, user: UserId) {
         self.channels.announce_change(channel_id);
         let frame = ServerFrame::ChannelChanged { channel_id };
         self.sessions.push_to_user(user, &frame.encode());

@@ -35,19 +35,24 @@ pub(super) async fn add(
             "Only owners and admins of the community may add others.",
         ));
     }
-    match state.store.add_channel_member(channel, user).await? {
-        Joined::Now(change) => {
-            // Whoever hears of the new members sends to them: first whose devices to ask for again.
+    // Whoever hears of new members sends to them: first whose devices to ask for again.
+    match state.store.add_channel_member(channel, user).await {
+        Ok(Joined::Now(change)) => {
             state.device_lists.announce_joined(user).await;
             state.announce_joined(change, user);
             Ok(Done)
         }
-        Joined::Already => Ok(Done),
-        Joined::Outsider if user == caller.id() => Err(Problem::not_found()),
-        Joined::Outsider => Err(Problem::new(
+        Ok(Joined::Already) => Ok(Done),
+        Ok(Joined::Outsider) if user == caller.id() => Err(Problem::not_found()),
+        Ok(Joined::Outsider) => Err(Problem::new(
             Code::NotACommunityMember,
             "Invite them to the community first.",
         )),
+        Err(error) => {
+            state.device_lists.announce_joined(user).await;
+            state.announce_perhaps_joined(channel, user);
+            Err(error.into())
+        }
     }
 }
 

@@ -163,7 +163,12 @@ pub(super) async fn accept(
     caller: Caller,
     Path(code): Path<InviteCode>,
 ) -> Result<Found<Community>, Problem> {
-    let redeemed = state.store.redeem_invite(&code, caller.id()).await?;
+    let redeemed = state.store.redeem_invite(&code, caller.id()).await;
+    if redeemed.is_err() {
+        // They may have come into a channel all the same.
+        state.device_lists.announce_joined(caller.id()).await;
+    }
+    let redeemed = redeemed?;
     state.announce_newcomer(caller.id(), &redeemed).await;
     match redeemed {
         Redeemed::Joined { community, .. } | Redeemed::AlreadyMember(community) => {

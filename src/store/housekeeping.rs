@@ -51,12 +51,13 @@ pub struct Swept {
     pub more: bool,
     /// Messages to devices that nobody came for.
     pub to_device_expired: u64,
-    /// Users whose device lists changed, because a session of theirs ended.
+    /// Users whose device lists changed, because a session of theirs ended; after an error perhaps.
     pub device_lists_changed: Vec<UserId>,
 }
 
 impl Store {
-    /// Removes one chunk of each kind. Several servers may do this at once.
+    /// Removes one chunk of each kind. Several servers may do this at once. What was removed, or
+    /// perhaps was, is in `swept` after an error too.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -64,8 +65,8 @@ impl Store {
         &self,
         notification_days: u32,
         session_idle_days: u32,
-    ) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
         swept.add(
             self.execute(
                 EXPIRE_NOTIFICATIONS,
@@ -73,17 +74,15 @@ impl Store {
             )
             .await?,
         );
-        self.expire_to_device(&mut swept).await?;
+        self.expire_to_device(swept).await?;
         swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
         swept.add(
             self.execute(EXPIRE_TRANSACTIONS, &[&days(TRANSACTION_DAYS), &CHUNK_ROWS])
                 .await?,
         );
-        self.empty_deleted_channels(&mut swept).await?;
-        self.empty_deleted_communities(&mut swept).await?;
-        // Last, so that no later failure keeps anybody from learning whose devices went.
-        self.expire_sessions(session_idle_days, &mut swept).await?;
-        Ok(swept)
+        self.empty_deleted_channels(swept).await?;
+        self.empty_deleted_communities(swept).await?;
+        self.expire_sessions(session_idle_days, swept).await
     }
 
     /// Ends idle sessions with their devices, and notes in the same transaction whose device lists

@@ -1,13 +1,11 @@
 //! How much may wait for a device, for how long, and how much one call may send.
 
-use std::time::Duration;
-
-use chatalot::store::{DatabaseUrl, Store, StoreSettings};
 use serde_json::{Map, Value, json};
 
 use crate::support::encrypting_device::EncryptingDevice;
 use crate::support::metrics::{counts, wait_for_counts};
 use crate::support::server::TestServer;
+use crate::support::sweep::{open_store, sweep_everything};
 
 async fn with_metrics() -> (TestServer, u16) {
     let server = TestServer::with(|it| it.metrics.listen = "127.0.0.1:0".to_owned()).await;
@@ -176,23 +174,8 @@ async fn mail_waits_30_days_and_repeats_are_known_for_7() {
         )
         .await
         .unwrap();
-    let settings = StoreSettings {
-        pool_size: 2,
-        wait: Duration::from_secs(5),
-        statement_timeout: Duration::from_secs(10),
-        lock_timeout: Duration::from_secs(5),
-        session_settings: Vec::new(),
-    };
-    let url = DatabaseUrl::from(server.database.config());
-    let store = Store::open(&url, &settings).unwrap();
-    let mut expired = 0;
-    loop {
-        let swept = store.sweep(90, 30).await.unwrap();
-        expired += swept.to_device_expired;
-        if !swept.more {
-            break;
-        }
-    }
+    let store = open_store(server.database.config());
+    let expired = sweep_everything(&store).await;
     assert_eq!(expired, 1);
     assert_eq!(waiting(&server, &bob).await, (1, 7));
     // The first is forgotten, and sent anew; the second is known.

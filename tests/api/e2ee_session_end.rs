@@ -1,12 +1,10 @@
 //! A device ends with its session: its keys, its mailbox and its sockets, all at once.
 
-use std::time::Duration;
-
-use chatalot::store::{DatabaseUrl, Store, StoreSettings};
 use serde_json::{Value, json};
 
 use crate::support::encrypting_device::{EncryptingDevice, SIGNED};
 use crate::support::server::TestServer;
+use crate::support::sweep::{open_store, sweep_once};
 
 /// Tables that hold something of a device.
 const TABLES: [&str; 6] = [
@@ -129,16 +127,9 @@ async fn a_device_goes_when_its_session_expires() {
         )
         .await
         .unwrap();
-    let settings = StoreSettings {
-        pool_size: 2,
-        wait: Duration::from_secs(5),
-        statement_timeout: Duration::from_secs(10),
-        lock_timeout: Duration::from_secs(5),
-        session_settings: Vec::new(),
-    };
-    let url = DatabaseUrl::from(server.database.config());
-    let store = Store::open(&url, &settings).unwrap();
-    let swept = store.sweep(90, 30).await.unwrap();
+    let store = open_store(server.database.config());
+    let (swept, done) = sweep_once(&store).await;
+    assert!(done);
     let changed: Vec<String> = swept
         .device_lists_changed
         .iter()

@@ -1,27 +1,8 @@
 //! What is over is thrown away: deleted communities, old notifications, idle sessions.
 
-use std::time::Duration;
-
-use chatalot::store::{DatabaseUrl, Store, StoreSettings};
-
 use crate::support::fixtures::Community;
 use crate::support::server::TestServer;
-
-/// The store of a server's database, for what the server does by the clock.
-pub(crate) fn store(server: &TestServer) -> Store {
-    let settings = StoreSettings {
-        pool_size: 2,
-        wait: Duration::from_secs(5),
-        statement_timeout: Duration::from_secs(10),
-        lock_timeout: Duration::from_secs(5),
-        session_settings: Vec::new(),
-    };
-    Store::open(&DatabaseUrl::from(server.database.config()), &settings).unwrap()
-}
-
-pub(crate) async fn sweep_everything(store: &Store) {
-    while store.sweep(90, 30).await.unwrap().more {}
-}
+use crate::support::sweep::{open_store, sweep_everything};
 
 async fn count(server: &TestServer, table: &str) -> i64 {
     let database = server.database.connect().await;
@@ -45,7 +26,7 @@ async fn a_deleted_community_leaves_nothing_behind_and_others_lose_nothing() {
     kept_webhook.says("@ann stays").await;
 
     gone.owner.delete_community(&gone.id).await.expect_done();
-    sweep_everything(&store(&server)).await;
+    sweep_everything(&open_store(server.database.config())).await;
 
     for (table, left) in [
         ("communities", 1),
@@ -84,7 +65,7 @@ async fn the_inbox_keeps_90_days_and_sessions_end_after_30_idle_ones() {
         .expect_problem(401, "unauthenticated");
 
     let sessions = count(&server, "sessions").await;
-    sweep_everything(&store(&server)).await;
+    sweep_everything(&open_store(server.database.config())).await;
     // 89, 90 and 91 days old: the last two are gone, 90 days to the moment being over.
     assert_eq!(count(&server, "notifications").await, 1);
     assert_eq!(count(&server, "sessions").await, sessions - 1);

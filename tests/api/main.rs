@@ -19,6 +19,7 @@ mod configuration;
 mod crash;
 mod database_outage;
 mod e2ee_account_data;
+mod e2ee_commit_in_doubt;
 mod e2ee_cross_signing;
 mod e2ee_device_keys;
 mod e2ee_device_lists;

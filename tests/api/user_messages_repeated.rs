@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::server::TestServer;
+use crate::support::sweep::{open_store, sweep_everything};
 use crate::support::writer::{Writer, ciphertext_of};
 
 /// A server without a limit on messages.
@@ -153,11 +154,11 @@ async fn what_was_answered_is_remembered_for_seven_days() {
     let version = ann.members_version(channel).await;
     let first = ann.send(channel, "m1", version, "one").await;
     let database = server.database.connect().await;
-    let store = crate::housekeeping::store(&server);
+    let store = open_store(server.database.config());
     for (age, written) in [("6 days 23 hours", 1), ("7 days 1 hour", 2)] {
         let ago = format!("update message_transactions set created_at = now() - interval '{age}'");
         database.execute(&ago, &[]).await.unwrap();
-        crate::housekeeping::sweep_everything(&store).await;
+        sweep_everything(&store).await;
         let again = ann.send(channel, "m1", version, "one").await;
         let again = again.expect_status(201).str("message_id");
         assert_eq!(again == first.str("message_id"), written == 1);

@@ -31,5 +31,6 @@ pub(crate) mod raw_socket;
 pub(crate) mod senders;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod sweep;
 pub(crate) mod timeline;
 pub(crate) mod writer;
