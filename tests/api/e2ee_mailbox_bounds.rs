@@ -57,6 +57,10 @@ async fn a_full_mailbox_is_passed_over_and_the_sender_is_told() {
         fill(&server, &bob, messages_waiting, bytes_waiting).await;
         let answer = ann.send(&format!("t{at}"), &messages).await;
         assert_eq!(answer.expect_status(200).body, expected, "{at}");
+        // A repeat tells it again, also when there is room by now.
+        fill(&server, &bob, 0, 0).await;
+        let answer = ann.send(&format!("t{at}"), &messages).await;
+        assert_eq!(answer.expect_status(200).body, expected, "{at}");
     }
     assert_eq!(waiting(&server, &laptop).await.0, 4, "others get theirs");
     wait_for_counts(port, "chatalot_to_device_lost", &[("mailbox_full", 2)]).await;

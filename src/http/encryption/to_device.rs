@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::LARGE_BODY_BYTES;
-use crate::domain::encryption::ids::device_id;
+use crate::domain::encryption::ids::{ServerName, device_id};
 use crate::domain::encryption::to_device::{
     EventType, MAX_RECIPIENTS, SentMessages, TransactionId, parse_messages,
 };
@@ -18,7 +18,7 @@ use crate::http::extract::{Body, Device, Path, request_body};
 use crate::http::problem::{Code, Problem};
 use crate::http::state::ApiState;
 use crate::metrics::Metrics;
-use crate::store::SentToDevice;
+use crate::store::{DeviceRef, SentToDevice};
 
 request_body! {
     /// Messages for devices.
@@ -36,6 +36,17 @@ pub(in crate::http) struct Sent {
     /// are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     undelivered: BTreeMap<String, Vec<String>>,
+}
+
+impl Sent {
+    fn passing_over(devices: Vec<DeviceRef>, server: &ServerName) -> Self {
+        let mut sent = Self::default();
+        for device in devices {
+            let of_user = sent.undelivered.entry(server.user_id(device.user_id));
+            of_user.or_default().push(device_id(device.session_id));
+        }
+        sent
+    }
 }
 
 pub(in crate::http) async fn send(
@@ -61,7 +72,7 @@ pub(in crate::http) async fn send(
         .store
         .send_to_devices(device.reference(), &event_type, &transaction_id, &messages)
         .await;
-    if let Err(_) | Ok(SentToDevice::Repeated) = sent {
+    if let Err(_) | Ok(SentToDevice::Repeated { .. }) = sent {
         // It may have been committed all the same, now or the first time, and nobody was told.
         for user in visible {
             state.sessions.notify_mailboxes_of(user);
@@ -76,14 +87,9 @@ pub(in crate::http) async fn send(
             }
             let lost = u64::try_from(full.len()).unwrap_or(u64::MAX);
             Metrics::count_by(&state.metrics.to_device_lost, "mailbox_full", lost);
-            let mut answer = Sent::default();
-            for device in full {
-                let of_user = answer.undelivered.entry(server.user_id(device.user_id));
-                of_user.or_default().push(device_id(device.session_id));
-            }
-            Ok(Found(answer))
+            Ok(Found(Sent::passing_over(full, &server)))
         }
-        SentToDevice::Repeated => Ok(Found(Sent::default())),
+        SentToDevice::Repeated { full } => Ok(Found(Sent::passing_over(full, &server))),
         SentToDevice::TooManyRecipients => {
             let detail = format!("must be for at most {MAX_RECIPIENTS} devices");
             Err(Problem::invalid_field("/messages", detail))

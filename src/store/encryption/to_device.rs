@@ -16,7 +16,10 @@ use crate::store::{Parameter, Store, StoreError};
 const INSERT_TRANSACTION: &str =
     include_str!("../../../sql/queries/to_device/insert_transaction.sql");
 const FIND_RECIPIENTS: &str = include_str!("../../../sql/queries/to_device/find_recipients.sql");
-const LOCK_MAILBOXES: &str = include_str!("../../../sql/queries/to_device/lock_mailboxes.sql");
+pub(in crate::store) const LOCK_MAILBOXES: &str =
+    include_str!("../../../sql/queries/to_device/lock_mailboxes.sql");
+const NOTE_UNDELIVERED: &str = include_str!("../../../sql/queries/to_device/note_undelivered.sql");
+const FIND_UNDELIVERED: &str = include_str!("../../../sql/queries/to_device/find_undelivered.sql");
 const INSERT: &str = include_str!("../../../sql/queries/to_device/insert.sql");
 const FILL_MAILBOXES: &str = include_str!("../../../sql/queries/to_device/fill_mailboxes.sql");
 const LIST: &str = include_str!("../../../sql/queries/to_device/list.sql");
@@ -33,7 +36,10 @@ pub enum SentToDevice {
         full: Vec<DeviceRef>,
     },
     /// It was sent before; nothing was done.
-    Repeated,
+    Repeated {
+        /// The devices that were passed over then.
+        full: Vec<DeviceRef>,
+    },
     /// The messages are for more devices than one call reaches; nothing was done.
     TooManyRecipients,
     /// The session ended meanwhile.
@@ -73,14 +79,15 @@ impl Store {
             return Ok(SentToDevice::SessionEnded);
         }
         let statement = transaction.prepare_cached(INSERT_TRANSACTION).await?;
-        let parameters: [Parameter<'_>; 2] = [&sender.session_id, &transaction_id.as_str()];
+        let name = transaction_id.as_str();
         // A repeat that comes while the first is under way waits here for its end.
         if transaction
-            .query_opt(&statement, &parameters)
+            .query_opt(&statement, &[&sender.session_id, &name])
             .await?
             .is_none()
         {
-            return Ok(SentToDevice::Repeated);
+            let full = find_undelivered(&transaction, sender, transaction_id).await?;
+            return Ok(SentToDevice::Repeated { full });
         }
         let Some(recipients) = find_recipients(&transaction, messages).await? else {
             return Ok(SentToDevice::TooManyRecipients);
@@ -99,6 +106,7 @@ impl Store {
         transaction
             .execute(&statement, &[&mail.sessions, &mail.bytes])
             .await?;
+        note_undelivered(&transaction, sender, transaction_id, &mail.full).await?;
         transaction.commit().await?;
         Ok(SentToDevice::Done {
             delivered: mail.delivered,
@@ -143,6 +151,40 @@ impl Store {
         self.execute(ACKNOWLEDGE, &[&session, &up_to]).await?;
         Ok(())
     }
+}
+
+async fn note_undelivered(
+    transaction: &Transaction<'_>,
+    sender: DeviceRef,
+    transaction_id: &TransactionId,
+    full: &[DeviceRef],
+) -> Result<(), StoreError> {
+    if full.is_empty() {
+        return Ok(());
+    }
+    let sessions: Vec<SessionId> = full.iter().map(|device| device.session_id).collect();
+    let statement = transaction.prepare_cached(NOTE_UNDELIVERED).await?;
+    let parameters: [Parameter<'_>; 3] = [&sender.session_id, &transaction_id.as_str(), &sessions];
+    transaction.execute(&statement, &parameters).await?;
+    Ok(())
+}
+
+async fn find_undelivered(
+    transaction: &Transaction<'_>,
+    sender: DeviceRef,
+    transaction_id: &TransactionId,
+) -> Result<Vec<DeviceRef>, StoreError> {
+    let statement = transaction.prepare_cached(FIND_UNDELIVERED).await?;
+    let parameters: [Parameter<'_>; 2] = [&sender.session_id, &transaction_id.as_str()];
+    let rows = transaction.query(&statement, &parameters).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DeviceRef {
+                user_id: row.try_get("user_id")?,
+                session_id: row.try_get("session_id")?,
+            })
+        })
+        .collect()
 }
 
 /// What goes where: each device once.
