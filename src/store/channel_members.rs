@@ -8,6 +8,7 @@ use crate::domain::user::User;
 
 const LIST: &str = include_str!("../../sql/queries/channel_members/list.sql");
 const FIND: &str = include_str!("../../sql/queries/channel_members/find.sql");
+const FIND_NEWCOMER: &str = include_str!("../../sql/queries/channel_members/find_newcomer.sql");
 const INSERT: &str = include_str!("../../sql/queries/channel_members/insert.sql");
 const DELETE: &str = include_str!("../../sql/queries/channel_members/delete.sql");
 const ADVANCE: &str = include_str!("../../sql/queries/channel_members/advance_version.sql");
@@ -121,23 +122,27 @@ impl Store {
     }
 }
 
-/// Puts a user into a channel whose lock the transaction holds.
+/// Puts a user into a channel whose lock the transaction holds. The last thing that a transaction
+/// does: see [`note_changes`](super::encryption::note_changes).
 pub(super) async fn add_to_channel(
     transaction: &Transaction<'_>,
     channel: ChannelId,
     user: UserId,
 ) -> Result<Joined, StoreError> {
-    let statement = transaction.prepare_cached(INSERT).await?;
-    let row = transaction
-        .query_one(&statement, &[&channel, &user])
+    let statement = transaction.prepare_cached(FIND_NEWCOMER).await?;
+    let found = transaction
+        .query_opt(&statement, &[&channel, &user])
         .await?;
-    if !row.try_get::<_, bool>("eligible")? {
+    let Some(row) = found else {
         return Ok(Joined::Outsider);
-    }
-    if !row.try_get::<_, bool>("inserted")? {
+    };
+    if row.try_get("joined")? {
         return Ok(Joined::Already);
     }
-    advance_version(transaction, channel).await.map(Joined::Now)
+    let change = advance_version(transaction, channel).await?;
+    let statement = transaction.prepare_cached(INSERT).await?;
+    transaction.execute(&statement, &[&channel, &user]).await?;
+    Ok(Joined::Now(change))
 }
 
 /// Whether a user is in a channel whose lock the transaction holds.

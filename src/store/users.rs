@@ -86,6 +86,7 @@ impl Store {
             Err(StoreError::Conflict(_)) => return Ok(Registered::UsernameTaken),
             Err(error) => return Err(error),
         };
+        insert_session(&transaction, user.id, session).await?;
         let redeemed = match invite {
             Some(code) => Some(invites::redeem(&transaction, code, user.id).await?),
             None => None,
@@ -93,7 +94,6 @@ impl Store {
         if matches!(redeemed, Some(Redeemed::Unusable)) {
             return Ok(Registered::InviteUnusable);
         }
-        insert_session(&transaction, user.id, session).await?;
         let user = rows::user(&row)?;
         transaction.commit().await?;
         Ok(Registered::Done { user, redeemed })
