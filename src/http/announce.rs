@@ -4,7 +4,7 @@
 use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
-use crate::store::{MembersChange, Redeemed, StoreError};
+use crate::store::{EndedSessions, MembersChange, Redeemed, StoreError};
 
 /// Notifications named in one frame at most, and frames sent at once. More would fill the
 /// budget of a healthy socket; beyond them the frame about the channel says enough.
@@ -140,13 +140,24 @@ impl ApiState {
             Close::ServerError
         };
         self.sessions.end_session(user, session, close);
-        if ended
-            .as_ref()
-            .map_or(true, |ended| ended.device_list_changed)
-        {
-            self.device_lists.announce_changed(&[user]).await;
-        }
+        self.announce_ended(user, &ended).await;
         Ok(!ended?.sessions.is_empty())
+    }
+
+    /// Sessions of a user ended: tells who shares a channel, if there was a device among them. After
+    /// an error there may have been one.
+    pub(super) async fn announce_ended(
+        &self,
+        user: UserId,
+        ended: &Result<EndedSessions, StoreError>,
+    ) {
+        match ended {
+            Ok(ended) => {
+                let changed = &ended.device_lists_changed;
+                self.device_lists.announce_changed(changed).await;
+            }
+            Err(_) => self.device_lists.announce_changed(&[user]).await,
+        }
     }
 
     async fn seers_online(&self, channel: ChannelId) -> Vec<UserId> {

@@ -278,10 +278,7 @@ pub(super) async fn login(
     let token = SessionToken::generate();
     let session = new_session(&state, &request, &token);
     let ended = state.store.insert_session(user.id, &session).await;
-    // After an error a device may have made room all the same.
-    if ended.as_ref().map_or(true, |it| it.device_list_changed) {
-        state.device_lists.announce_changed(&[user.id]).await;
-    }
+    state.announce_ended(user.id, &ended).await;
     state
         .sessions
         .end_sessions(&ended?.sessions, Close::SignedOut);

@@ -14,12 +14,13 @@ use crate::domain::ids::{SessionId, UserId};
 pub use account_data::Kept;
 pub use cross_signing::CrossSigned;
 pub(super) use device_keys::lock_session;
-pub use device_keys::{DeviceStatus, KeysUploaded, QueriedKeys, StoredDevice};
+pub use device_keys::{DeviceStatus, DevicesBound, KeysUploaded, QueriedKeys, StoredDevice};
 pub use device_lists::Told;
 pub(super) use device_lists::note_changes;
 pub use one_time_keys::{ClaimedKey, OneTimeKeyCount};
 pub use room_keys::{BackupChanged, BackupInfo, StoredRoomKey};
 pub use signatures::{SignatureRefused, SignaturesAdded};
+pub(super) use to_device::LOCK_MAILBOXES;
 pub use to_device::{SentToDevice, ToDeviceEvent};
 
 /// One device of one user: a login session.

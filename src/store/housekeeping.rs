@@ -1,16 +1,15 @@
 //! Throwing away what is over: old notifications, idle sessions, and what is left of deleted
 //! channels and communities. Always in chunks, so that nothing is locked for long.
 
-use std::collections::BTreeSet;
-
-use super::encryption::note_changes;
+use super::sessions::end_sessions;
 use super::{Store, StoreError, days};
 use crate::domain::encryption::{key_upload, to_device};
 use crate::domain::ids::{ChannelId, CommunityId, UserId};
 
 const EXPIRE_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_notifications.sql");
-const EXPIRE_SESSIONS: &str = include_str!("../../sql/queries/housekeeping/expire_sessions.sql");
+const LOCK_IDLE_SESSIONS: &str =
+    include_str!("../../sql/queries/housekeeping/lock_idle_sessions.sql");
 const EXPIRE_TO_DEVICE: &str = include_str!("../../sql/queries/housekeeping/expire_to_device.sql");
 const EXPIRE_TO_DEVICE_TRANSACTIONS: &str =
     include_str!("../../sql/queries/housekeeping/expire_to_device_transactions.sql");
@@ -94,22 +93,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let statement = transaction.prepare_cached(EXPIRE_SESSIONS).await?;
-        let ended = transaction
-            .query(&statement, &[&days(session_idle_days), &CHUNK_ROWS])
-            .await?;
-        let mut changed: BTreeSet<UserId> = BTreeSet::new();
-        for row in &ended {
-            if row.try_get("had_keys")? {
-                changed.insert(row.try_get("user_id")?);
-            }
-        }
-        swept.device_lists_changed = changed.into_iter().collect();
-        if !swept.device_lists_changed.is_empty() {
-            note_changes(&transaction, &swept.device_lists_changed).await?;
-        }
+        let idle = days(session_idle_days);
+        let ended = end_sessions(&transaction, LOCK_IDLE_SESSIONS, &[&idle, &CHUNK_ROWS]).await?;
+        swept.device_lists_changed = ended.device_lists_changed;
         transaction.commit().await?;
-        swept.add(ended.len() as u64);
+        swept.add(ended.sessions.len() as u64);
         Ok(())
     }
 

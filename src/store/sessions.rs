@@ -1,15 +1,18 @@
 //! Sign-ins. The database knows a session by the SHA-256 of its token.
 
+use std::collections::BTreeSet;
+
 use deadpool_postgres::Transaction;
 
-use super::encryption::note_changes;
-use super::{Store, StoreError, days, fence, rows};
+use super::encryption::{LOCK_MAILBOXES, note_changes};
+use super::{Parameter, Store, StoreError, days, fence, rows};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::secrets::TokenHash;
 use crate::domain::user::{Session, User};
 
 const INSERT: &str = include_str!("../../sql/queries/sessions/insert.sql");
-const DELETE_SURPLUS: &str = include_str!("../../sql/queries/sessions/delete_surplus.sql");
+const LOCK_TO_END: &str = include_str!("../../sql/queries/sessions/lock_to_end.sql");
+const LOCK_SURPLUS: &str = include_str!("../../sql/queries/sessions/lock_surplus.sql");
 const FIND: &str = include_str!("../../sql/queries/sessions/find.sql");
 const TOUCH: &str = include_str!("../../sql/queries/sessions/touch.sql");
 const KEEP: &str = include_str!("../../sql/queries/sessions/keep.sql");
@@ -43,8 +46,9 @@ pub struct Caller {
 pub struct EndedSessions {
     /// Which.
     pub sessions: Vec<SessionId>,
-    /// Whether one was a device with keys, so that others see the user's device list change.
-    pub device_list_changed: bool,
+    /// Whose: users of whom one was a device with keys, so that others see their device lists
+    /// change.
+    pub device_lists_changed: Vec<UserId>,
 }
 
 pub(super) async fn insert_session(
@@ -61,17 +65,42 @@ pub(super) async fn insert_session(
             &[&session.id, &user, &session.token_hash, &session.user_agent],
         )
         .await?;
-    let statement = transaction.prepare_cached(DELETE_SURPLUS).await?;
-    let surplus = transaction
-        .query(&statement, &[&user, &i64::from(session.max_per_user)])
-        .await?;
-    let mut ended = EndedSessions::default();
-    for row in &surplus {
-        ended.sessions.push(row.try_get("id")?);
-        ended.device_list_changed |= row.try_get::<_, bool>("had_keys")?;
+    let most = i64::from(session.max_per_user);
+    end_sessions(transaction, LOCK_SURPLUS, &[&user, &most]).await
+}
+
+/// Ends the sessions that the query `lock` locks, with their devices, and notes whose device lists
+/// changed by it: the last thing a transaction does. Locks are taken first and what hangs on the
+/// sessions is looked at in later statements, which see what the locks waited for.
+pub(super) async fn end_sessions(
+    transaction: &Transaction<'_>,
+    lock: &str,
+    parameters: &[Parameter<'_>],
+) -> Result<EndedSessions, StoreError> {
+    let statement = transaction.prepare_cached(lock).await?;
+    let locked = transaction.query(&statement, parameters).await?;
+    let sessions: Vec<SessionId> = locked
+        .iter()
+        .map(|row| row.try_get("id"))
+        .collect::<Result<_, _>>()?;
+    if sessions.is_empty() {
+        return Ok(EndedSessions::default());
     }
-    if ended.device_list_changed {
-        note_changes(transaction, &[user]).await?;
+    // A mailbox goes with its session. Who puts something into several takes their locks in order.
+    let statement = transaction.prepare_cached(LOCK_MAILBOXES).await?;
+    transaction.query(&statement, &[&sessions]).await?;
+    let statement = transaction.prepare_cached(DELETE).await?;
+    let mut ended = EndedSessions::default();
+    let mut changed = BTreeSet::new();
+    for row in transaction.query(&statement, &[&sessions]).await? {
+        ended.sessions.push(row.try_get("id")?);
+        if row.try_get("had_keys")? {
+            changed.insert(row.try_get("user_id")?);
+        }
+    }
+    ended.device_lists_changed = changed.into_iter().collect();
+    if !ended.device_lists_changed.is_empty() {
+        note_changes(transaction, &ended.device_lists_changed).await?;
     }
     Ok(ended)
 }
@@ -165,24 +194,8 @@ impl Store {
     ) -> Result<EndedSessions, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        // A first upload of keys that is under way is waited for in a statement of its own: the next
-        // one sees whether there are keys.
-        fence::lock_user(&transaction, user).await?;
-        let statement = transaction.prepare_cached(DELETE).await?;
-        let row = transaction
-            .query_opt(&statement, &[&user, &session])
-            .await?;
-        let Some(row) = row else {
-            return Ok(EndedSessions::default());
-        };
-        let device_list_changed = row.try_get("had_keys")?;
-        if device_list_changed {
-            note_changes(&transaction, &[user]).await?;
-        }
+        let ended = end_sessions(&transaction, LOCK_TO_END, &[&user, &session]).await?;
         transaction.commit().await?;
-        Ok(EndedSessions {
-            sessions: vec![session],
-            device_list_changed,
-        })
+        Ok(ended)
     }
 }

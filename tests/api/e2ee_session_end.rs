@@ -153,6 +153,35 @@ async fn a_session_without_keys_ends_without_a_word() {
     assert_eq!(ann.changes_since(position).await, Vec::<String>::new());
 }
 
+/// The sweep passes over a session that is just uploading its first keys, and tells of its device
+/// when it ends it later.
+#[tokio::test]
+async fn a_session_that_uploads_its_first_keys_while_it_expires_is_ended_the_next_time() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let bob = EncryptingDevice::without_keys(&community.member("bob").await).await;
+    let mut database = server.database.connect().await;
+    let idle = "update sessions set last_seen_at = now() - interval '31 days' \
+         where id = $1::text::uuid";
+    database.execute(idle, &[&bob.device_id]).await.unwrap();
+    let upload = database.transaction().await.unwrap();
+    let lock = "select from sessions where id = $1::text::uuid for key share";
+    upload.query_one(lock, &[&bob.device_id]).await.unwrap();
+    let keys = "insert into device_keys (session_id, user_id, device_keys) \
+         values ($1::text::uuid, $2::text::uuid, '{}')";
+    let inserted = upload.execute(keys, &[&bob.device_id, &bob.id]).await;
+    inserted.unwrap();
+    let store = open_store(server.database.config());
+    let (swept, done) = sweep_once(&store).await;
+    assert!(done && swept.device_lists_changed.is_empty());
+    upload.commit().await.unwrap();
+    let (swept, done) = sweep_once(&store).await;
+    assert!(done);
+    let changed = swept.device_lists_changed.iter().map(ToString::to_string);
+    assert_eq!(changed.collect::<Vec<_>>(), [bob.id.as_str()]);
+    bob.session().await.expect_status(401);
+}
+
 #[tokio::test]
 async fn what_a_user_keeps_outlives_their_devices() {
     let server = TestServer::start().await;

@@ -1,5 +1,5 @@
--- Ends a session of a user; tells whether it was a device with keys, which go with it.
--- $1: user id, $2: session id. Indexes: sessions_pkey, device_keys_pkey.
+-- Ends sessions whose locks are held; tells which were devices with keys, which go with them.
+-- $1: session ids. Indexes: sessions_pkey, device_keys_pkey.
 delete from sessions s
-where s.user_id = $1 and s.id = $2
-returning exists (select from device_keys d where d.session_id = s.id) as had_keys
+where s.id = any($1)
+returning s.id, s.user_id, exists (select from device_keys d where d.session_id = s.id) as had_keys
