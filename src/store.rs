@@ -40,9 +40,9 @@ pub use channels::ChannelChange;
 pub use community_members::Removal;
 pub use connect::{DatabaseUrl, StoreSettings};
 pub use encryption::{
-    BackupChanged, BackupInfo, ClaimedKey, CrossSigned, DeviceRef, DeviceStatus, Kept,
-    KeysUploaded, OneTimeKeyCount, QueriedKeys, SentToDevice, SignatureRefused, SignaturesAdded,
-    StoredDevice, StoredRoomKey, ToDeviceEvent, Told,
+    BackupChanged, BackupInfo, ClaimedKey, CrossSigned, DeviceRef, DeviceStatus, DevicesBound,
+    Kept, KeysUploaded, OneTimeKeyCount, QueriedKeys, SentToDevice, SignatureRefused,
+    SignaturesAdded, StoredDevice, StoredRoomKey, ToDeviceEvent, Told,
 };
 pub use error::StoreError;
 pub use housekeeping::Swept;

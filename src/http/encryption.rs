@@ -18,5 +18,3 @@ pub(super) mod whoami;
 /// The greatest size of a body that speaks of many devices or keys: clients send 250 messages, or
 /// 100 keys of a backup, at once.
 const LARGE_BODY_BYTES: usize = 1024 * 1024;
-/// The greatest number of devices whose keys one answer holds, or one call reads.
-const MOST_DEVICES: usize = 5_000;

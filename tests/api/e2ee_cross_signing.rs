@@ -173,6 +173,31 @@ async fn signatures_on_one_s_own_keys_are_merged_and_shown_to_all() {
 }
 
 #[tokio::test]
+async fn a_signature_on_a_device_that_goes_at_this_moment_is_refused_as_one_on_no_device() {
+    let server = TestServer::start().await;
+    let (_, ann, _) = pair(&server).await;
+    let [_, own, _] = ann.cross_sign().await;
+    let phone = ann.another().await;
+    let mut signed = phone.device_keys.clone();
+    signed["signatures"] = ann.signed_by(&[&own]);
+    let body = json!({&ann.user_id: {&phone.device_id: signed}});
+    let mut database = server.database.connect().await;
+    let ending = database.transaction().await.unwrap();
+    let statement = "delete from sessions where id = $1::text::uuid";
+    ending
+        .execute(statement, &[&phone.device_id])
+        .await
+        .unwrap();
+    let (answer, ()) = tokio::join!(ann.upload_signatures(&body), async {
+        server.database.until_something_waits_for_a_lock().await;
+        ending.commit().await.unwrap();
+    });
+    let failures = &answer.expect_status(200).body["failures"];
+    let failure = &failures[&ann.user_id][&phone.device_id];
+    assert_eq!(failure["errcode"], "M_NOT_FOUND");
+}
+
+#[tokio::test]
 async fn what_a_user_signs_of_others_is_for_their_own_eyes() {
     let server = TestServer::start().await;
     let (community, ann, bob) = pair(&server).await;

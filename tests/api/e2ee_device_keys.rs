@@ -2,9 +2,11 @@
 
 use chatalot::config::Secret;
 use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
 
+use crate::support::answer::Answer;
 use crate::support::encrypting_device::{EncryptingDevice, public_key};
-use crate::support::fixtures::Community;
+use crate::support::fixtures::{Community, User};
 use crate::support::server::TestServer;
 
 #[tokio::test]
@@ -220,6 +222,67 @@ async fn a_query_names_users_of_this_server_and_not_too_many() {
         let users = of(count);
         let users: Vec<&str> = users.iter().map(String::as_str).collect();
         ada.query(&users).await.expect_status(status);
+    }
+}
+
+/// Gives a user that many devices, whose keys have that many bytes each.
+async fn add_devices(server: &TestServer, user: &User, count: i32, bytes: i32) {
+    let database = server.database.connect().await;
+    let statement = "
+        with made as (
+            insert into sessions (id, user_id, token_hash)
+            select gen_random_uuid(), $1::text::uuid, sha256(gen_random_uuid()::text::bytea)
+            from generate_series(1, $2)
+            returning id, user_id
+        )
+        insert into device_keys (session_id, user_id, device_keys)
+        select id, user_id, '{\"x\":\"' || repeat('x', $3 - 8) || '\"}' from made";
+    let parameters: [&(dyn ToSql + Sync); 3] = [&user.id, &count, &bytes];
+    database.execute(statement, &parameters).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_query_answers_5000_devices_and_8_mib_of_keys_and_refuses_more() {
+    const MOST_BYTES: i32 = 8 * 1024 * 1024;
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.member("ann").await).await;
+    let named = |user: &User| format!("@{}:localhost", user.id);
+    for (name, count, bytes) in [("many", 5_000, 100), ("large", MOST_BYTES / 4096, 4096)] {
+        let user = community.member(name).await;
+        add_devices(&server, &user, count - 1, bytes).await;
+        add_devices(&server, &user, 1, bytes - 1).await;
+        let id = named(&user);
+        let count_of = |answer: &Answer| {
+            let devices = answer.body["device_keys"][&id].as_object();
+            devices.map(serde_json::Map::len)
+        };
+        let answer = ann.query(&[&id]).await.expect_status(200);
+        let below = usize::try_from(count).unwrap();
+        assert_eq!(count_of(&answer), Some(below), "{name}");
+        let database = server.database.connect().await;
+        if name == "many" {
+            let one_less = "delete from device_keys where user_id = $1::text::uuid \
+                 and octet_length(device_keys) = 99";
+            database.execute(one_less, &[&user.id]).await.unwrap();
+            add_devices(&server, &user, 1, bytes).await;
+            ann.query(&[&id]).await.expect_status(200);
+            add_devices(&server, &user, 1, bytes).await;
+        } else {
+            let longer = "update device_keys set device_keys = device_keys || ' ' \
+                 where user_id = $1::text::uuid and octet_length(device_keys) = 4095";
+            database.execute(longer, &[&user.id]).await.unwrap();
+            ann.query(&[&id]).await.expect_status(200);
+            add_devices(&server, &user, 1, 8).await;
+        }
+        let refused = ann.query(&[&id]).await;
+        refused.expect_invalid(&["/device_keys"]);
+        // One of them by its id is not too much, and nobody else is kept from being asked for.
+        let one = "select session_id::text from device_keys where user_id = $1::text::uuid limit 1";
+        let row = database.query_one(one, &[&user.id]).await.unwrap();
+        let body = json!({"device_keys": {&id: [row.get::<_, String>(0)], &ann.user_id: []}});
+        let call = ann.post("/api/e2ee/keys/query").json(&body).send().await;
+        assert_eq!(count_of(&call.expect_status(200)), Some(1), "{name}");
     }
 }
 

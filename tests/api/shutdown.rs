@@ -94,7 +94,7 @@ async fn posts_under_way_are_finished_and_new_ones_refused() {
             tokio::spawn(async move { try_post(&client(), &webhook, &content).await })
         })
         .collect();
-    wait_until_blocked(&it.database).await;
+    it.database.until_something_waits_for_a_lock().await;
     wait_for_gauge(it.metrics, "posts_pending", 5.0).await;
     let start = Instant::now();
     it.server.sigterm();
@@ -137,24 +137,6 @@ impl Stopping {
         let reached = tokio::time::timeout(Duration::from_secs(3), reached).await;
         assert!(reached.is_ok(), "readiness should become 503, not {last}");
     }
-}
-
-/// Waits until a statement waits for a lock.
-async fn wait_until_blocked(database: &TestDatabase) {
-    let database = database.connect().await;
-    let statement = "select count(*) from pg_stat_activity \
-         where datname = current_database() and wait_event_type = 'Lock'";
-    let reached = async {
-        loop {
-            let row = database.query_one(statement, &[]).await.expect("a count");
-            if row.get::<_, i64>(0) > 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let reached = tokio::time::timeout(DEADLINE, reached).await;
-    assert!(reached.is_ok(), "the posts should wait for the lock");
 }
 
 #[tokio::test]

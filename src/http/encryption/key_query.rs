@@ -1,27 +1,34 @@
 //! Asking for the keys of users.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::LARGE_BODY_BYTES;
 use super::opaque::OpaqueObject;
-use super::{LARGE_BODY_BYTES, MOST_DEVICES};
 use crate::domain::encryption::cross_signing::Usage;
 use crate::domain::encryption::flaws::{Flaws, member};
-use crate::domain::encryption::ids::{ServerName, device_id};
+use crate::domain::encryption::ids::{ServerName, device_id, parse_device};
 use crate::domain::encryption::signatures::{AddedSignature, with_signatures};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::http::answer::Found;
 use crate::http::extract::{Body, Device, request_body};
 use crate::http::problem::Problem;
 use crate::http::state::ApiState;
-use crate::store::{QueriedKeys, StoreError};
+use crate::store::{DevicesBound, QueriedKeys, StoreError};
 
 /// Users that one call asks for at most.
 const MAX_USERS: usize = 500;
+const MEBIBYTE: i64 = 1024 * 1024;
+/// What one answer holds at most. Above it a call is refused rather than answered in part: users who
+/// are left out would be taken for users without devices.
+const BOUND: DevicesBound = DevicesBound {
+    devices: 5_000,
+    bytes: 8 * MEBIBYTE,
+};
 
 request_body! {
     /// Whose keys.
@@ -56,16 +63,41 @@ pub(in crate::http) async fn query(
     let users = parse_users("/device_keys", asked.keys(), &server)?;
     let viewer = device.user_id();
     let visible = state.store.sharing_a_channel(viewer, &users).await?;
+    let wanted = wanted_devices(&visible, &asked, &server);
     let keys = state
         .store
-        .query_keys(viewer, &visible, MOST_DEVICES)
+        .query_keys(viewer, &visible, &wanted, BOUND)
         .await?;
     let keys = keys.ok_or_else(|| {
-        let detail =
-            format!("have more than {MOST_DEVICES} devices together; ask for fewer users at once");
+        let (devices, mebibytes) = (BOUND.devices, BOUND.bytes / MEBIBYTE);
+        let detail = format!(
+            "have more than {devices} devices, or {mebibytes} MiB of keys, together; ask for fewer users at once"
+        );
         Problem::invalid_field("/device_keys", detail)
     })?;
-    Ok(Found(assemble(viewer, &visible, keys, &asked, &server)?))
+    Ok(Found(assemble(viewer, &visible, keys, &server)?))
+}
+
+/// The devices asked for of the users that may be seen: `None` is all of a user.
+fn wanted_devices(
+    visible: &[UserId],
+    asked: &BTreeMap<String, Vec<String>>,
+    server: &ServerName,
+) -> Vec<(UserId, Option<SessionId>)> {
+    let mut wanted = Vec::with_capacity(visible.len());
+    for user in visible {
+        match asked.get(&server.user_id(*user)).map(Vec::as_slice) {
+            None => {}
+            Some([]) => wanted.push((*user, None)),
+            Some(names) => {
+                // Each once: a name that is repeated must not come back twice.
+                let devices: BTreeSet<SessionId> =
+                    names.iter().filter_map(|name| parse_device(name)).collect();
+                wanted.extend(devices.into_iter().map(|device| (*user, Some(device))));
+            }
+        }
+    }
+    wanted
 }
 
 /// Reads the user ids that are the members of the object at `pointer`.
@@ -92,7 +124,6 @@ fn assemble(
     viewer: UserId,
     visible: &[UserId],
     keys: QueriedKeys,
-    asked: &BTreeMap<String, Vec<String>>,
     server: &ServerName,
 ) -> Result<FoundKeys, StoreError> {
     let mut added: HashMap<(UserId, String), Vec<AddedSignature>> = HashMap::new();
@@ -119,11 +150,8 @@ fn assemble(
     for stored in keys.devices {
         let user = server.user_id(stored.device.user_id);
         let id = device_id(stored.device.session_id);
-        let wanted = asked.get(&user);
-        if wanted.is_some_and(|ids| ids.is_empty() || ids.contains(&id)) {
-            let key = signed(stored.device.user_id, &id, stored.device_keys)?;
-            found.device_keys.entry(user).or_default().insert(id, key);
-        }
+        let key = signed(stored.device.user_id, &id, stored.device_keys)?;
+        found.device_keys.entry(user).or_default().insert(id, key);
     }
     for stored in keys.cross_signing_keys {
         let keys = match stored.usage {

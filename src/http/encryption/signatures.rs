@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{LARGE_BODY_BYTES, MOST_DEVICES};
+use super::LARGE_BODY_BYTES;
 use crate::domain::encryption::signatures::{SentSignatures, parse_upload};
 use crate::domain::ids::UserId;
 use crate::http::answer::Found;
@@ -58,10 +58,7 @@ pub(in crate::http) async fn upload(
     let keys = parse_upload(sent, &server.user_id(signer), &server)?;
     let users: Vec<UserId> = keys.iter().map(|key| key.user_id).collect();
     let visible = state.store.sharing_a_channel(signer, &users).await?;
-    let added = state
-        .store
-        .add_signatures(signer, &visible, &keys, MOST_DEVICES)
-        .await;
+    let added = state.store.add_signatures(signer, &visible, &keys).await;
     // After an error it may have been committed all the same.
     if added.as_ref().map_or(true, |added| added.own_changed) {
         state.device_lists.announce_changed(&[signer]).await;

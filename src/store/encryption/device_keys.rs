@@ -69,6 +69,15 @@ pub struct StoredDevice {
     pub device_keys: String,
 }
 
+/// How much of devices is listed at once.
+#[derive(Clone, Copy, Debug)]
+pub struct DevicesBound {
+    /// Devices at most.
+    pub devices: usize,
+    /// Bytes of their keys at most.
+    pub bytes: i64,
+}
+
 /// What was found of some users' keys.
 #[derive(Debug)]
 pub struct QueriedKeys {
@@ -167,9 +176,9 @@ impl Store {
         })
     }
 
-    /// Finds the keys of `users`, with the signatures on them that `viewer` may see. Whether
-    /// `viewer` may see the users is the caller's to ask. `None`: they have more than
-    /// `most_devices` devices together.
+    /// Finds the keys of `users` and of those of their devices that are in `wanted`, where `None`
+    /// means all of a user; with the signatures on them that `viewer` may see. Whether `viewer` may
+    /// see the users is the caller's to ask. `None`: that is more than `bound`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -177,13 +186,16 @@ impl Store {
         &self,
         viewer: UserId,
         users: &[UserId],
-        most_devices: usize,
+        wanted: &[(UserId, Option<SessionId>)],
+        bound: DevicesBound,
     ) -> Result<Option<QueriedKeys>, StoreError> {
-        let limit = i64::try_from(most_devices)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1);
-        let rows = self.rows(LIST, &[&users, &limit]).await?;
-        if rows.len() > most_devices {
+        let (of, sessions): (Vec<UserId>, Vec<Option<SessionId>>) = wanted.iter().copied().unzip();
+        let one_more = i64::try_from(bound.devices + 1).unwrap_or(i64::MAX);
+        let rows = self
+            .rows(LIST, &[&of, &sessions, &one_more, &bound.bytes])
+            .await?;
+        let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
+        if rows.len() > bound.devices || bytes > bound.bytes {
             return Ok(None);
         }
         let devices = rows

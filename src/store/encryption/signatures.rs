@@ -13,7 +13,7 @@ use crate::domain::encryption::signatures::{SignedKey, SignedTarget};
 use crate::domain::ids::{SessionId, UserId};
 use crate::store::{Parameter, Store, StoreError, fence};
 
-const LIST_DEVICES: &str = include_str!("../../../sql/queries/device_keys/list.sql");
+const KEEP_DEVICES: &str = include_str!("../../../sql/queries/device_keys/keep.sql");
 const LIST_CROSS_SIGNING: &str = include_str!("../../../sql/queries/cross_signing_keys/list.sql");
 const UPSERT: &str = include_str!("../../../sql/queries/key_signatures/upsert.sql");
 const PLACE: &str = include_str!("../../../sql/queries/key_signatures/place.sql");
@@ -76,14 +76,13 @@ impl Store {
         signer: UserId,
         visible: &[UserId],
         keys: &[SignedKey],
-        most_devices: usize,
     ) -> Result<SignaturesAdded, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         fence::lock_user(&transaction, signer).await?;
         let mut users: Vec<UserId> = visible.to_vec();
         users.push(signer);
-        let known = Known::read(&transaction, &users, most_devices).await?;
+        let known = Known::read(&transaction, &users, keys).await?;
         let mut added = SignaturesAdded::default();
         let mut accepted = Vec::new();
         for (place, key) in keys.iter().enumerate() {
@@ -114,12 +113,12 @@ impl Known {
     async fn read(
         transaction: &Transaction<'_>,
         users: &[UserId],
-        most_devices: usize,
+        signed: &[SignedKey],
     ) -> Result<Self, StoreError> {
         let mut known = HashMap::new();
-        let limit = i64::try_from(most_devices).unwrap_or(i64::MAX);
-        let statement = transaction.prepare_cached(LIST_DEVICES).await?;
-        for row in transaction.query(&statement, &[&users, &limit]).await? {
+        let sessions: Vec<SessionId> = signed.iter().flat_map(devices_of).collect();
+        let statement = transaction.prepare_cached(KEEP_DEVICES).await?;
+        for row in transaction.query(&statement, &[&sessions]).await? {
             let session: SessionId = row.try_get("session_id")?;
             let key = KnownKey {
                 json: row.try_get("device_keys")?,
@@ -163,6 +162,16 @@ impl Known {
             Err(SignatureRefused::UnknownSigner)
         }
     }
+}
+
+/// The devices among a key and those that signed it.
+fn devices_of(key: &SignedKey) -> impl Iterator<Item = SessionId> {
+    let target = match &key.target {
+        SignedTarget::Device(session) => Some(*session),
+        SignedTarget::CrossSigningKey(_) => None,
+    };
+    let signers = key.signatures.iter().filter_map(|(id, _)| parse_device(id));
+    target.into_iter().chain(signers)
 }
 
 async fn insert(

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use chatalot::managed_postgres::{ManagedPostgres, PrivatePostgresSettings};
 use tokio::sync::{mpsc, oneshot};
@@ -166,6 +167,24 @@ impl TestDatabase {
     /// A connection for what the interface cannot show: time that passes, rows, files.
     pub(crate) async fn connect(&self) -> Client {
         connect(&self.config()).await
+    }
+
+    /// Returns as soon as a statement waits for a lock that another transaction holds.
+    pub(crate) async fn until_something_waits_for_a_lock(&self) {
+        let database = self.connect().await;
+        let statement = "select count(*) from pg_stat_activity \
+             where datname = current_database() and wait_event_type = 'Lock'";
+        let waits = async {
+            loop {
+                let row = database.query_one(statement, &[]).await.expect("a count");
+                if row.get::<_, i64>(0) > 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waits = tokio::time::timeout(Duration::from_secs(20), waits).await;
+        assert!(waits.is_ok(), "nothing waits for a lock");
     }
 }
 
