@@ -147,7 +147,7 @@ impl ChannelDirectory {
             && self.send(change.channel_id, TellMembers(change)).is_err()
         {
             // The next message tells them.
-            Metrics::count(&self.context.metrics.overloads, "publish");
+            self.count_unpublished();
         }
     }
 
@@ -167,12 +167,17 @@ impl ChannelDirectory {
     /// Sends a frame to the subscribers of a channel, behind the messages that were posted before.
     pub(super) fn publish(&self, channel: ChannelId, frame: Frame) {
         if self.is_watched(channel) && self.send(channel, Publish(frame)).is_err() {
-            Metrics::count(&self.context.metrics.overloads, "publish");
+            self.count_unpublished();
         }
     }
 
+    /// A frame was not sent to anybody, because there was no room for it.
+    pub(super) fn count_unpublished(&self) {
+        Metrics::count(&self.context.metrics.overloads, "publish");
+    }
+
     /// Without subscribers there is nobody to tell.
-    fn is_watched(&self, channel: ChannelId) -> bool {
+    pub(super) fn is_watched(&self, channel: ChannelId) -> bool {
         let entry = self.entries.get(&channel);
         entry.is_some_and(|entry| !entry.subscribers.is_empty())
     }
@@ -304,6 +309,18 @@ impl ChannelDirectory {
                 address.try_send(message).map_err(SendError::into_inner)
             }
         }
+    }
+
+    /// The actor of a channel, started when needed. `None`: the directory is full.
+    pub(super) fn running_actor(&self, channel: ChannelId) -> Option<Addr<ChannelActor>> {
+        if !self.has_room_for(channel) {
+            return None;
+        }
+        let entry = self.entries.entry(channel).or_default();
+        let mut actor = entry.actor.lock();
+        let running = actor.take_if(|address| address.connected());
+        let address = running.unwrap_or_else(|| self.start_actor(channel, &entry.subscribers));
+        Some(actor.insert(address).clone())
     }
 
     fn start_actor(

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use actix::MailboxError;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use super::arbiters::slot_of;
+use super::channel::Publish;
 use super::channels::ChannelDirectory;
 use super::outbox::{About, Frame};
 use super::posting::PostError;
@@ -17,7 +19,9 @@ use crate::store::MembersChange;
 
 /// Messages that are changed at the same time, at most; of one channel it is one.
 const AT_ONCE: usize = 64;
-/// How long a change waits for its turn.
+/// How many actors of a channel are tried to announce a change, when they end.
+const TRIES: usize = 3;
+/// How long a change waits for its turn, and for being announced.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whose turn it is. A turn is for all channels that share a slot, so that there is a fixed number.
@@ -54,22 +58,39 @@ impl ChannelDirectory {
             _turn: turn.map_err(|_elapsed| busy())?,
         })
     }
+
+    /// Sends a frame to the subscribers of a channel, behind the messages that were posted before;
+    /// waits until the channel's actor had room for it and sent it.
+    async fn publish_in_turn(&self, channel: ChannelId, frame: &Frame) -> Result<(), MailboxError> {
+        let mut ended = Ok(());
+        for _ in 0..TRIES {
+            if !self.is_watched(channel) {
+                return Ok(());
+            }
+            let actor = self.running_actor(channel).ok_or(MailboxError::Closed)?;
+            ended = actor.send(Publish(frame.clone())).await;
+            if ended.is_ok() {
+                break;
+            }
+        }
+        ended
+    }
 }
 
 impl ChangeTurn<'_> {
     /// Tells the subscribers that a message lost its content, behind the message itself.
-    pub fn announce_deletion(self, seq: Seq, message_id: MessageId) {
+    pub async fn announce_deletion(self, seq: Seq, message_id: MessageId) {
         let frame = ServerFrame::MessageDeleted {
             channel_id: self.channel_id,
             seq,
             message_id,
         };
-        self.publish(seq, &frame);
+        self.publish(seq, &frame).await;
     }
 
     /// Tells the subscribers that its author put another envelope in the place of a message, behind
     /// the message itself and behind the state of the channel's members that it was encrypted for.
-    pub fn announce_edit(self, message: &Message, members_version: MembersVersion) {
+    pub async fn announce_edit(self, message: &Message, members_version: MembersVersion) {
         self.channels.announce_members(MembersChange {
             channel_id: self.channel_id,
             members_version,
@@ -79,14 +100,18 @@ impl ChangeTurn<'_> {
             seq: message.seq,
             message,
         };
-        self.publish(message.seq, &frame);
+        self.publish(message.seq, &frame).await;
     }
 
-    fn publish(&self, seq: Seq, frame: &ServerFrame<'_>) {
+    /// Nothing tells of a change again, so it waits for its place while the channel's actor is busy.
+    async fn publish(&self, seq: Seq, frame: &ServerFrame<'_>) {
         let frame = Frame {
             about: About::MessageChange(self.channel_id, seq),
             text: frame.encode(),
         };
-        self.channels.publish(self.channel_id, frame);
+        let published = self.channels.publish_in_turn(self.channel_id, &frame);
+        if !matches!(timeout(PATIENCE, published).await, Ok(Ok(()))) {
+            self.channels.count_unpublished();
+        }
     }
 }

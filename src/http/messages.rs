@@ -122,7 +122,7 @@ pub(super) async fn remove(
         .await?
     {
         Deleted::At(seq) => {
-            turn.announce_deletion(seq, message);
+            turn.announce_deletion(seq, message).await;
             Ok(Done)
         }
         Deleted::Missing => Err(Problem::not_found()),

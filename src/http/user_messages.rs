@@ -214,13 +214,16 @@ pub(super) async fn edit(
         members_version,
         envelope,
     };
-    let turn = state.channels.turn_to_change(channel).await?;
-    match state.store.edit_message(&edit).await? {
+    let turn = state.channels.turn_to_change(channel).await;
+    // What the server could not do does not count.
+    let turn = turn.inspect_err(|_| state.limits.give_back_message(caller.id()))?;
+    let edited = state.store.edit_message(&edit).await;
+    match edited.inspect_err(|_| state.limits.give_back_message(caller.id()))? {
         Edited::Done {
             message,
             members_version,
         } => {
-            turn.announce_edit(&message, members_version);
+            turn.announce_edit(&message, members_version).await;
             Ok(Found(*message))
         }
         Edited::Missing => Err(Problem::not_found()),

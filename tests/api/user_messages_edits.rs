@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::formats::assert_time;
+use crate::support::process::Launch;
 use crate::support::server::TestServer;
 use crate::support::writer::{Writer, ciphertext_of};
 
@@ -156,6 +157,36 @@ async fn what_was_deleted_is_not_edited() {
     let history = ann.user.history_after(channel, 0).await;
     assert_eq!(history[0]["deleted"], true);
     assert!(history[0].get("envelope").is_none(), "{}", history[0]);
+}
+
+/// So many frames wait for the actor of the channel that there is no room for another one.
+#[tokio::test]
+async fn a_deletion_is_announced_although_the_channel_s_actor_is_busy_and_its_mailbox_full() {
+    let launch = Launch::new()
+        .set("CHATALOT_LIMITS__CHANNEL_PENDING_POSTS", "1")
+        .set("FAILPOINTS", "channel_post=1*off->1*sleep(4000)->off");
+    let server = launch.start().await;
+    let community = server.community().await;
+    let channel = community.general.clone();
+    let webhook = community.webhook(&channel).await;
+    let bob = community.member("bob").await;
+    let mut socket = community.owner.socket().await;
+    socket.subscribe(&channel, None).await;
+    let id = webhook.says("to be deleted").await;
+    let busy = tokio::spawn(async move { webhook.says("keeps the actor busy").await });
+    // The mailbox holds the posts that may wait and 64 frames; each of these is two.
+    for _ in 0..20 {
+        let kicked = community.owner.remove_from_channel(&channel, &bob.id);
+        kicked.await.expect_done();
+        let added = community.owner.add_to_channel(&channel, &bob.id);
+        added.await.expect_done();
+    }
+    assert!(!busy.is_finished(), "the actor is still busy");
+    let deleted = community.owner.delete_message(&channel, &id).await;
+    deleted.expect_done();
+    let frame = socket.expect_frame("message_deleted").await;
+    assert_eq!(frame["message_id"], json!(id));
+    busy.await.unwrap();
 }
 
 /// What a client has that applies every frame.
