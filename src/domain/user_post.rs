@@ -7,14 +7,14 @@ use super::message::UserAuthor;
 /// What a device calls a send, so that it can be repeated: 1 to 64 characters that need no escape
 /// in a URL (RFC 3986, section 2.3). One device uses each once in a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionId(String);
+pub struct MessageTransactionId(String);
 
 /// Something is no transaction id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {max} characters of A-Z a-z 0-9 - . _ ~", max = TransactionId::MAX_CHARS)]
-pub struct TransactionIdRefused;
+#[error("must be 1 to {max} characters of A-Z a-z 0-9 - . _ ~", max = MessageTransactionId::MAX_CHARS)]
+pub struct MessageTransactionIdRefused;
 
-impl TransactionId {
+impl MessageTransactionId {
     /// The greatest number of characters.
     pub const MAX_CHARS: usize = 64;
 
@@ -22,12 +22,12 @@ impl TransactionId {
     ///
     /// # Errors
     /// Says what it must be.
-    pub fn parse(text: &str) -> Result<Self, TransactionIdRefused> {
+    pub fn parse(text: &str) -> Result<Self, MessageTransactionIdRefused> {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if (1..=Self::MAX_CHARS).contains(&text.len()) && text.bytes().all(unreserved) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(TransactionIdRefused)
+            Err(MessageTransactionIdRefused)
         }
     }
 
@@ -44,7 +44,7 @@ pub struct UserPost {
     /// Who posts, on which device.
     pub author: UserAuthor,
     /// What the device calls this send.
-    pub txn_id: TransactionId,
+    pub txn_id: MessageTransactionId,
     /// The state of the channel's members that it was encrypted for.
     pub members_version: MembersVersion,
     /// What.
@@ -64,10 +64,13 @@ mod tests {
             &"x".repeat(63),
             &"x".repeat(64),
         ] {
-            assert_eq!(TransactionId::parse(accepted).unwrap().as_str(), accepted);
+            assert_eq!(
+                MessageTransactionId::parse(accepted).unwrap().as_str(),
+                accepted
+            );
         }
         for refused in ["", "a b", "a/b", "é", "a%20b", "\0", &"x".repeat(65)] {
-            assert!(TransactionId::parse(refused).is_err(), "{refused:?}");
+            assert!(MessageTransactionId::parse(refused).is_err(), "{refused:?}");
         }
     }
 }

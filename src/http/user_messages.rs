@@ -19,7 +19,7 @@ use crate::domain::envelope::{Envelope, EnvelopeRefused};
 use crate::domain::ids::{ChannelId, MembersVersion, MessageId, SessionId};
 use crate::domain::message::{Message, UserAuthor};
 use crate::domain::post::{Post, PostSource, Posted, Rejection};
-use crate::domain::user_post::{TransactionId, UserPost};
+use crate::domain::user_post::{MessageTransactionId, UserPost};
 use crate::metrics::Metrics;
 use crate::store::{Edited, MessageEdit};
 
@@ -165,7 +165,7 @@ async fn post(
     body: Body<EncryptedMessage>,
 ) -> Result<Posted, Refused> {
     state.refuse_while_stopping().map_err(Refused::Before)?;
-    let txn_id = TransactionId::parse(txn_id)
+    let txn_id = MessageTransactionId::parse(txn_id)
         .map_err(invalid_txn_id)
         .map_err(Refused::Before)?;
     let (members_version, envelope) = body

@@ -32,7 +32,7 @@ pub struct EventType(String);
 
 /// By which a device's repeat of a call is recognised.
 #[derive(Clone, Debug)]
-pub struct TransactionId(String);
+pub struct ToDeviceTransactionId(String);
 
 macro_rules! short_name {
     ($($name:ident),+) => {
@@ -53,7 +53,7 @@ macro_rules! short_name {
     };
 }
 
-short_name!(EventType, TransactionId);
+short_name!(EventType, ToDeviceTransactionId);
 
 /// A message about to be put into mailboxes.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn names_have_1_to_255_bytes() {
-        let of = |length: usize| TransactionId::parse(&"x".repeat(length)).is_some();
+        let of = |length: usize| ToDeviceTransactionId::parse(&"x".repeat(length)).is_some();
         assert!(!of(0) && of(1) && of(254) && of(255) && !of(256));
         assert!(EventType::parse("a\0b").is_none());
     }

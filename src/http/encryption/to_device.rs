@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::LARGE_BODY_BYTES;
 use crate::domain::encryption::ids::{ServerName, device_id};
 use crate::domain::encryption::to_device::{
-    EventType, MAX_RECIPIENTS, SentMessages, TransactionId, parse_messages,
+    EventType, MAX_RECIPIENTS, SentMessages, ToDeviceTransactionId, parse_messages,
 };
 use crate::domain::ids::UserId;
 use crate::http::answer::Found;
@@ -55,9 +55,10 @@ pub(in crate::http) async fn send(
     Path((event_type, txn_id)): Path<(String, String)>,
     body: Body<DeviceMessages>,
 ) -> Result<Found<Sent>, Problem> {
-    let (Some(event_type), Some(transaction_id)) =
-        (EventType::parse(&event_type), TransactionId::parse(&txn_id))
-    else {
+    let (Some(event_type), Some(transaction_id)) = (
+        EventType::parse(&event_type),
+        ToDeviceTransactionId::parse(&txn_id),
+    ) else {
         return Err(Problem::not_found());
     };
     let server = state.server_name().await?;

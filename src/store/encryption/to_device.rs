@@ -8,7 +8,7 @@ use super::DeviceRef;
 use super::device_keys::lock_session;
 use crate::domain::encryption::to_device::{
     EventType, MAX_RECIPIENTS, MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, ToDeviceMessage,
-    TransactionId,
+    ToDeviceTransactionId,
 };
 use crate::domain::ids::{SessionId, UserId};
 use crate::store::{Parameter, Store, StoreError};
@@ -70,7 +70,7 @@ impl Store {
         &self,
         sender: DeviceRef,
         event_type: &EventType,
-        transaction_id: &TransactionId,
+        transaction_id: &ToDeviceTransactionId,
         messages: &[ToDeviceMessage],
     ) -> Result<SentToDevice, StoreError> {
         let mut connection = self.connection().await?;
@@ -156,7 +156,7 @@ impl Store {
 async fn note_undelivered(
     transaction: &Transaction<'_>,
     sender: DeviceRef,
-    transaction_id: &TransactionId,
+    transaction_id: &ToDeviceTransactionId,
     full: &[DeviceRef],
 ) -> Result<(), StoreError> {
     if full.is_empty() {
@@ -172,7 +172,7 @@ async fn note_undelivered(
 async fn find_undelivered(
     transaction: &Transaction<'_>,
     sender: DeviceRef,
-    transaction_id: &TransactionId,
+    transaction_id: &ToDeviceTransactionId,
 ) -> Result<Vec<DeviceRef>, StoreError> {
     let statement = transaction.prepare_cached(FIND_UNDELIVERED).await?;
     let parameters: [Parameter<'_>; 2] = [&sender.session_id, &transaction_id.as_str()];
