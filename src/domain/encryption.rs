@@ -12,5 +12,6 @@ pub mod ids;
 pub mod key_backup;
 pub mod key_upload;
 pub mod public_keys;
+mod sealed;
 pub mod signatures;
 pub mod to_device;

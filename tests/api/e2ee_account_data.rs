@@ -15,7 +15,7 @@ async fn keep(user: &User, kind: &str, content: &Value) -> Answer {
 }
 
 fn sealed(mark: &str) -> Value {
-    json!({"encrypted": {"key": {"iv": "i", "ciphertext": mark, "mac": "m"}}})
+    json!({"encrypted": {"key": {"iv": "aXY", "ciphertext": mark, "mac": "bWFj"}}})
 }
 
 #[tokio::test]
@@ -62,6 +62,9 @@ async fn only_what_belongs_to_secret_storage_is_kept_and_secrets_only_sealed() {
         json!({"key": "secret"}),
         json!({}),
         json!({"encrypted": {}, "key": "x"}),
+        json!({"encrypted": {"key": {}}}),
+        json!({"encrypted": {"key": {"iv": "aXY", "ciphertext": "in clear!", "mac": "bWFj"}}}),
+        json!({"encrypted": {"key": {"iv": "aXY", "ciphertext": "eA", "mac": "bWFj", "key": "x"}}}),
     ] {
         let refused = keep(&ada, "m.megolm_backup.v1", &bare).await;
         refused.expect_invalid(&["/encrypted"]);

@@ -3,7 +3,7 @@
 use chatalot::config::Secret;
 use serde_json::json;
 
-use crate::support::encrypting_device::{EncryptingDevice, SIGNED};
+use crate::support::encrypting_device::{EncryptingDevice, SIGNED, public_key};
 use crate::support::server::TestServer;
 
 #[tokio::test]
@@ -19,15 +19,15 @@ async fn a_restart_keeps_keys_mail_backups_and_secrets() {
         let content = json!({ "n": number });
         ann.send_to(&bob, &format!("t{number}"), &content).await;
     }
-    let terms = json!({"algorithm": "a", "auth_data": {}});
+    let terms = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": public_key()}});
     let backup = bob.post("/api/e2ee/room_keys/version").json(&terms);
     let version = backup.send().await.expect_status(200).str("version");
     let room = format!("!{}:localhost", community.general);
     let keys = format!("/api/e2ee/room_keys/keys/{room}/s?version={version}");
-    let key = json!({"first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": {"x": 1}});
+    let key = json!({"first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": {"ephemeral": "eA", "ciphertext": "eA", "mac": "eA"}});
     bob.put(&keys).json(&key).send().await.expect_status(200);
     let secret = "/api/e2ee/account_data/m.megolm_backup.v1";
-    let sealed = json!({"encrypted": {}});
+    let sealed = json!({"encrypted": {"key": {"iv": "aXY", "ciphertext": "eA", "mac": "bWFj"}}});
     bob.put(secret)
         .json(&sealed)
         .send()

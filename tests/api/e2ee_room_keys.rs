@@ -8,10 +8,11 @@ use crate::support::encrypting_device::EncryptingDevice;
 use crate::support::server::TestServer;
 
 const ALGORITHM: &str = "m.megolm_backup.v1.curve25519-aes-sha2";
+const PUBLIC_KEY: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo";
 
 impl EncryptingDevice {
     async fn begin_backup(&self) -> String {
-        let body = json!({"algorithm": ALGORITHM, "auth_data": {"public_key": "abc"}});
+        let body = json!({"algorithm": ALGORITHM, "auth_data": {"public_key": PUBLIC_KEY}});
         let call = self.post("/api/e2ee/room_keys/version").json(&body);
         call.send().await.expect_status(200).str("version")
     }
@@ -73,7 +74,7 @@ async fn a_backup_is_begun_shown_changed_and_deleted() {
     let expected = json!({
         "version": second,
         "algorithm": ALGORITHM,
-        "auth_data": {"public_key": "abc"},
+        "auth_data": {"public_key": PUBLIC_KEY},
         "count": 0,
         "etag": "0",
     });
@@ -81,12 +82,13 @@ async fn a_backup_is_begun_shown_changed_and_deleted() {
     let of = |version: &str| format!("{path}/{version}");
     let shown = ada.get(of(&first)).send().await.expect_status(200);
     assert_eq!(shown.body["version"], first.as_str());
-    let change = json!({"algorithm": ALGORITHM, "auth_data": {"signed": true}});
+    let terms = json!({"public_key": PUBLIC_KEY, "signatures": {}});
+    let change = json!({"algorithm": ALGORITHM, "auth_data": terms});
     let changed = ada.put(of(&first)).json(&change).send().await;
     assert_eq!(changed.expect_status(200).body, json!({}));
     let shown = ada.get(of(&first)).send().await.expect_status(200);
-    assert_eq!(shown.body["auth_data"], json!({"signed": true}));
-    let other = json!({"algorithm": "other", "auth_data": {}});
+    assert_eq!(shown.body["auth_data"], terms);
+    let other = json!({"algorithm": "other", "auth_data": terms});
     let refused = ada.put(of(&first)).json(&other).send().await;
     refused.expect_invalid(&["/algorithm"]);
     ada.delete(of(&second)).send().await.expect_status(200);
@@ -261,6 +263,15 @@ async fn keys_have_their_form() {
         ("forwarded_count", json!("0")),
         ("is_verified", Value::Null),
         ("session_data", json!("text")),
+        ("session_data", json!({"session_key": "in clear"})),
+        (
+            "session_data",
+            json!({"ephemeral": "e", "ciphertext": "not base64!", "mac": "m"}),
+        ),
+        (
+            "session_data",
+            json!({"ephemeral": "e", "ciphertext": "c", "mac": "m", "key": "k"}),
+        ),
     ] {
         let mut bad = key(0, 0, true, "x");
         bad[name] = value;
@@ -304,13 +315,40 @@ async fn a_backup_has_a_greatest_size_and_a_user_ten_of_them() {
     fill(0, MOST_BYTES - size).await;
     put("c").await.expect_status(200);
     put("d").await.expect_problem(409, "backup_full");
+    // A full one and the next are as much as a user may have.
+    let next = ada.begin_backup().await;
+    let fill_next = async |bytes: i64| {
+        let statement = "update room_key_backups set keys = 0, bytes = $1 where version = $2";
+        let number: i64 = next.parse().unwrap();
+        database
+            .execute(statement, &[&bytes, &number])
+            .await
+            .unwrap();
+    };
+    let put_next = async |name: &str| {
+        let path = format!("/{room}/{name}");
+        ada.put_keys(&path, &next, &key(0, 0, true, "x")).await
+    };
+    for old_bytes in [MOST_BYTES, MOST_BYTES + 1] {
+        fill(0, old_bytes).await;
+        fill_next(MOST_BYTES - size).await;
+        let answer = put_next("e").await;
+        if old_bytes == MOST_BYTES {
+            answer.expect_status(200);
+            ada.delete_keys(&format!("/{room}/e"), &next)
+                .await
+                .expect_status(200);
+        } else {
+            answer.expect_problem(409, "backup_full");
+        }
+    }
     ada.get_keys(&format!("/{room}/d"), &version)
         .await
         .expect_refused(404);
-    for _ in 0..9 {
+    for _ in 0..8 {
         ada.begin_backup().await;
     }
-    let body = json!({"algorithm": ALGORITHM, "auth_data": {}});
+    let body = json!({"algorithm": ALGORITHM, "auth_data": {"public_key": PUBLIC_KEY}});
     let path = "/api/e2ee/room_keys/version";
     let refused = ada.post(path).json(&body).send().await;
     refused.expect_problem(409, "too_many_backups");

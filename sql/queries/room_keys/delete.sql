@@ -1,12 +1,13 @@
 -- Deletes keys of a backup whose lock is held: all, those of a channel, or one.
--- $1: user id, $2: version, $3: channel id or null, $4: session id or null. Index: room_keys_pkey.
+-- $1: user id, $2: version, $3: the first channel id, $4: the last, $5: session id or null.
+-- Index: room_keys_pkey.
 with gone as (
     delete from room_keys
     where
         user_id = $1
         and version = $2
-        and ($3::uuid is null or channel_id = $3)
-        and ($4::text is null or session_id = $4)
+        and channel_id between $3 and $4
+        and ($5::text is null or session_id = $5)
     returning octet_length(session_data) as bytes
 )
 select count(*)::integer as keys, coalesce(sum(bytes), 0)::bigint as bytes from gone

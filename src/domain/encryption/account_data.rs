@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::flaws::Flaws;
+use super::sealed::{SECRET, is_sealed};
 
 /// The greatest number of types that a user keeps something under.
 pub const MAX_TYPES: i64 = 50;
@@ -48,13 +49,12 @@ impl AccountDataType {
     /// # Errors
     /// What is wrong.
     pub fn check(&self, content: Map<String, Value>) -> Result<String, Flaws> {
-        let is_secret = SECRETS.contains(&self.0.as_str());
-        let sealed = content.get("encrypted").is_some_and(Value::is_object);
-        if is_secret && !(sealed && content.len() == 1) {
-            return Err(Flaws::one(
-                "/encrypted",
-                "must be there, as an object, and alone: a secret is kept encrypted only",
-            ));
+        if SECRETS.contains(&self.0.as_str()) && !is_sealed_secret(&content) {
+            let [iv, ciphertext, mac] = SECRET;
+            let detail = format!(
+                "must be there, alone, and hold {iv}, {ciphertext} and {mac} by the ids of keys: a secret is kept encrypted only"
+            );
+            return Err(Flaws::one("/encrypted", detail));
         }
         let text = Value::Object(content).to_string();
         if text.len() > MAX_CONTENT_BYTES {
@@ -63,6 +63,15 @@ impl AccountDataType {
         }
         Ok(text)
     }
+}
+
+fn is_sealed_secret(content: &Map<String, Value>) -> bool {
+    let by_key = content.get("encrypted").and_then(Value::as_object);
+    let each_sealed = |by_key: &Map<String, Value>| {
+        let mut keys = by_key.values();
+        keys.all(|sealed| sealed.as_object().is_some_and(|it| is_sealed(it, SECRET)))
+    };
+    content.len() == 1 && by_key.is_some_and(each_sealed)
 }
 
 #[cfg(test)]
@@ -91,9 +100,20 @@ mod tests {
     fn a_secret_is_kept_sealed_only() {
         let kind = AccountDataType::parse("m.cross_signing.master").unwrap();
         let object = |value: Value| value.as_object().unwrap().clone();
-        let sealed = object(serde_json::json!({"encrypted": {"key": {}}}));
-        assert!(kind.check(sealed).is_ok());
+        let key = serde_json::json!({"iv": "aXY=", "ciphertext": "Y2lwaGVy", "mac": "bWFj"});
+        let with = |name: &str, value: Value| {
+            let mut key = key.clone();
+            key[name] = value;
+            serde_json::json!({"encrypted": {"key": key}})
+        };
+        assert!(kind.check(object(with("iv", "aXY".into()))).is_ok());
         for bare in [
+            with("iv", Value::Null),
+            with("mac", "".into()),
+            with("ciphertext", "in clear, with spaces".into()),
+            with("clear", "x".into()),
+            serde_json::json!({"encrypted": {"key": {}}}),
+            serde_json::json!({"encrypted": {"key": "x"}}),
             serde_json::json!({}),
             serde_json::json!({"key": "x"}),
             serde_json::json!({"encrypted": "x"}),

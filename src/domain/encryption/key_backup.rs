@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use super::flaws::{Flaws, member};
 use super::ids::ServerName;
+use super::public_keys::is_public_key;
+use super::sealed::{ROOM_KEY, is_sealed};
 use crate::domain::ids::ChannelId;
 
 /// The greatest number of backups of one user, old ones included.
@@ -16,11 +18,18 @@ pub const MAX_BACKUPS: i64 = 10;
 pub const MAX_KEYS: i64 = 100_000;
 /// The greatest number of bytes of sealed keys in a backup.
 pub const MAX_BYTES: i64 = 128 * 1024 * 1024;
+/// The greatest number of bytes of sealed keys in all backups of a user: a full one and its
+/// successor.
+pub const MAX_BYTES_OF_USER: i64 = 2 * MAX_BYTES;
 /// The greatest size of one sealed key, in bytes of JSON.
 pub const MAX_SESSION_DATA_BYTES: usize = 8 * 1024;
 /// The greatest size of what a backup is sealed with, in bytes of JSON.
 pub const MAX_AUTH_DATA_BYTES: usize = 16 * 1024;
-/// The greatest length of an algorithm's name, and of the id of an encrypted session.
+/// How keys are sealed. Of another algorithm the server could not tell whether they are.
+const ALGORITHM: &str = "m.megolm_backup.v1.curve25519-aes-sha2";
+/// What it needs: with which key, and who vouches for that.
+const AUTH_DATA: [&str; 2] = ["public_key", "signatures"];
+/// The greatest length of the id of an encrypted session, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
 /// One backup of a user. Written as a string; later ones are greater.
@@ -46,7 +55,7 @@ impl std::fmt::Display for BackupVersion {
 /// How a backup is sealed.
 #[derive(Debug)]
 pub struct BackupTerms {
-    /// Such as `m.megolm_backup.v1.curve25519-aes-sha2`.
+    /// Always `m.megolm_backup.v1.curve25519-aes-sha2`.
     pub algorithm: String,
     /// What the algorithm needs, as JSON text.
     pub auth_data: String,
@@ -59,11 +68,18 @@ impl BackupTerms {
     /// Everything that is wrong.
     pub fn parse(algorithm: String, auth_data: &Map<String, Value>) -> Result<Self, Flaws> {
         let mut flaws = Flaws::default();
-        if !is_name(&algorithm) {
-            flaws.note(
-                "/algorithm",
-                format!("must have 1 to {MAX_NAME_BYTES} bytes"),
-            );
+        if algorithm != ALGORITHM {
+            flaws.note("/algorithm", format!("must be {ALGORITHM}"));
+        }
+        let public_key = auth_data.get("public_key").and_then(Value::as_str);
+        if !public_key.is_some_and(is_public_key) {
+            flaws.note("/auth_data/public_key", "must be a Curve25519 public key");
+        }
+        let others = auth_data
+            .keys()
+            .filter(|name| !AUTH_DATA.contains(&name.as_str()));
+        for name in others {
+            flaws.note(member("/auth_data", name), "is not known");
         }
         let auth_data = Value::Object(auth_data.clone()).to_string();
         if auth_data.len() > MAX_AUTH_DATA_BYTES {
@@ -189,6 +205,14 @@ fn room_key(
         flaws.note(pointer, "must be named by the id of an encrypted session");
         return None;
     }
+    if !is_sealed(&sent.session_data, ROOM_KEY) {
+        let [ephemeral, ciphertext, mac] = ROOM_KEY;
+        let detail = format!(
+            "must hold {ephemeral}, {ciphertext} and {mac}, and nothing else: a key is kept encrypted only"
+        );
+        flaws.note(member(pointer, "session_data"), detail);
+        return None;
+    }
     let session_data = Value::Object(sent.session_data).to_string();
     if session_data.len() > MAX_SESSION_DATA_BYTES {
         let detail = format!("must have at most {MAX_SESSION_DATA_BYTES} bytes of JSON");
@@ -205,7 +229,7 @@ fn room_key(
     })
 }
 
-/// Whether `text` can be the id of an encrypted session, or the name of an algorithm.
+/// Whether `text` can be the id of an encrypted session.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)

@@ -101,7 +101,8 @@ struct Reader {
     server: ServerName,
     /// The only channel; all of them if absent.
     channel: Option<ChannelId>,
-    /// The last key that was written. The nil channel comes before all others.
+    /// The last key that was written. The nil channel comes before all others, and no session's id is
+    /// empty.
     after: (ChannelId, String),
     /// The channel whose object is open.
     open: Option<ChannelId>,
@@ -129,7 +130,10 @@ impl Reader {
             version,
             server,
             channel,
-            after: (ChannelId(uuid::Uuid::nil()), String::new()),
+            after: (
+                channel.unwrap_or(ChannelId(uuid::Uuid::nil())),
+                String::new(),
+            ),
             open: None,
             phase: Phase::Begin,
         }

@@ -2,9 +2,10 @@
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::domain::encryption::key_backup::{
-    BackupTerms, BackupVersion, MAX_BACKUPS, MAX_BYTES, MAX_KEYS, RoomKey,
+    BackupTerms, BackupVersion, MAX_BACKUPS, MAX_BYTES, MAX_BYTES_OF_USER, MAX_KEYS, RoomKey,
 };
 use crate::domain::ids::{ChannelId, UserId};
 use crate::store::{Parameter, Store, StoreError, fence};
@@ -169,7 +170,10 @@ impl Store {
             return Ok(BackupChanged::NotCurrent);
         }
         let written = upsert(&transaction, user, version, keys).await?;
-        if before.keys + written.added > MAX_KEYS || before.bytes + written.bytes > MAX_BYTES {
+        if before.keys + written.added > MAX_KEYS
+            || before.bytes + written.bytes > MAX_BYTES
+            || before.bytes_of_user + written.bytes > MAX_BYTES_OF_USER
+        {
             return Ok(BackupChanged::Full);
         }
         if written.keys == 0 {
@@ -198,7 +202,8 @@ impl Store {
             return Ok(BackupChanged::NoBackup);
         };
         let statement = transaction.prepare_cached(DELETE).await?;
-        let parameters: [Parameter<'_>; 4] = [&user, &version.0, &channel, &session_id];
+        let (first, last) = channels(channel);
+        let parameters: [Parameter<'_>; 5] = [&user, &version.0, &first, &last, &session_id];
         let row = transaction.query_one(&statement, &parameters).await?;
         let keys: i32 = row.try_get("keys")?;
         if keys == 0 {
@@ -222,8 +227,8 @@ impl Store {
         after: (ChannelId, &str),
         limit: i64,
     ) -> Result<Vec<StoredRoomKey>, StoreError> {
-        let parameters: [Parameter<'_>; 6] =
-            [&user, &version.0, &channel, &after.0, &after.1, &limit];
+        let (_, last) = channels(channel);
+        let parameters: [Parameter<'_>; 6] = [&user, &version.0, &after.0, &after.1, &last, &limit];
         let rows = self.rows(LIST, &parameters).await?;
         rows.iter().map(room_key).collect()
     }
@@ -245,11 +250,20 @@ impl Store {
     }
 }
 
+/// The first and the last channel whose keys are meant: one channel, or all.
+fn channels(channel: Option<ChannelId>) -> (ChannelId, ChannelId) {
+    channel.map_or_else(
+        || (ChannelId(Uuid::nil()), ChannelId(Uuid::max())),
+        |channel| (channel, channel),
+    )
+}
+
 /// A backup whose lock is held.
 struct LockedBackup {
     etag: i64,
     keys: i64,
     bytes: i64,
+    bytes_of_user: i64,
     is_current: bool,
 }
 
@@ -276,6 +290,7 @@ async fn lock_backup(
             etag: row.try_get("etag")?,
             keys: row.try_get::<_, i32>("keys")?.into(),
             bytes: row.try_get("bytes")?,
+            bytes_of_user: row.try_get("bytes_of_user")?,
             is_current: row.try_get("is_current")?,
         })
     })
