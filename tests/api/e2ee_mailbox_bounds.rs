@@ -67,6 +67,21 @@ async fn a_full_mailbox_is_passed_over_and_the_sender_is_told() {
 }
 
 #[tokio::test]
+async fn a_send_that_reaches_nobody_leaves_nothing_behind() {
+    let server = TestServer::start().await;
+    let (ann, bob) = pair(&server).await;
+    let nobody = json!({&bob.user_id: {uuid::Uuid::now_v7().to_string(): {}}});
+    for (number, messages) in [json!({}), nobody].iter().enumerate() {
+        let answer = ann.send(&format!("t{number}"), messages).await;
+        assert_eq!(answer.expect_status(200).body, json!({}));
+    }
+    let database = server.database.connect().await;
+    let statement = "select count(*) from to_device_transactions";
+    let row = database.query_one(statement, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
 async fn acknowledging_makes_room() {
     let server = TestServer::start().await;
     let (ann, bob) = pair(&server).await;

@@ -6,14 +6,16 @@ use crate::support::encrypting_device::{EncryptingDevice, SIGNED};
 use crate::support::server::TestServer;
 use crate::support::sweep::{open_store, sweep_once};
 
-/// Tables that hold something of a device.
-const TABLES: [&str; 6] = [
-    "device_keys",
-    "one_time_keys",
-    "fallback_keys",
-    "to_device_mailboxes",
-    "to_device_messages",
-    "to_device_transactions",
+/// Where something of a device is: the table, and the column that names the device.
+const TABLES: [(&str, &str); 8] = [
+    ("device_keys", "session_id"),
+    ("one_time_keys", "session_id"),
+    ("fallback_keys", "session_id"),
+    ("to_device_mailboxes", "session_id"),
+    ("to_device_messages", "session_id"),
+    ("to_device_transactions", "session_id"),
+    ("key_signatures", "target_session_id"),
+    ("key_signatures", "signer_session_id"),
 ];
 
 /// A device that has something of everything, for which `other` writes to it.
@@ -23,6 +25,15 @@ async fn full_device(other: &EncryptingDevice, device: EncryptingDevice) -> Encr
         "fallback_keys": {format!("{SIGNED}:F"): device.signed_key()},
     });
     device.upload(&body).await.expect_status(200);
+    let [master, own, _] = device.cross_sign().await;
+    let mut signed = device.device_keys.clone();
+    signed["signatures"] = device.signed_by(&[&own]);
+    let found = device.query(&[&device.user_id]).await.expect_status(200);
+    let mut key = found.body["master_keys"][&device.user_id].clone();
+    key["signatures"] = device.signed_by(&[&device.device_id]);
+    let body = json!({&device.user_id: {&device.device_id: signed, &master: key}});
+    let kept = device.upload_signatures(&body).await.expect_status(200);
+    assert_eq!(kept.body, json!({"failures": {}}));
     let txn = format!("to-{}", device.device_id);
     other.send_to(&device, &txn, &json!({"n": 1})).await;
     device.send_to(other, "own", &json!({"n": 2})).await;
@@ -32,8 +43,8 @@ async fn full_device(other: &EncryptingDevice, device: EncryptingDevice) -> Encr
 async fn rows_of(server: &TestServer, device: &EncryptingDevice) -> Vec<i64> {
     let database = server.database.connect().await;
     let mut counts = Vec::new();
-    for table in TABLES {
-        let statement = format!("select count(*) from {table} where session_id = $1::text::uuid");
+    for (table, column) in TABLES {
+        let statement = format!("select count(*) from {table} where {column} = $1::text::uuid");
         let row = database.query_one(&statement, &[&device.device_id]).await;
         counts.push(row.unwrap().get(0));
     }
@@ -62,7 +73,7 @@ async fn a_device_goes_when_its_session_is_signed_out_or_revoked() {
     for revoke in [false, true] {
         let device = EncryptingDevice::of(&bob.sign_in().await).await;
         let device = full_device(&ann, device).await;
-        assert_eq!(rows_of(&server, &device).await, [1, 3, 1, 1, 1, 1]);
+        assert_eq!(rows_of(&server, &device).await, [1, 3, 1, 1, 1, 1, 1, 1]);
         let mut socket = device.socket().await;
         told.expect_frame_where("the new device", |it| {
             it["changed"] == json!([device.user_id])

@@ -88,6 +88,32 @@ async fn what_is_no_envelope_is_refused() {
     it.expect_no_envelope(message, &missing).await;
 }
 
+/// The table itself holds no plaintext of a user, whatever a statement says.
+#[tokio::test]
+async fn the_database_refuses_a_user_s_plaintext_and_a_webhook_s_ciphertext() {
+    let server = TestServer::start().await;
+    let (community, webhook) = server.channel_with_webhook().await;
+    let channel = community.general.as_str();
+    webhook.says("in clear").await;
+    let writer = Writer::of(&community.owner).await;
+    writer.writes(channel, "AwgA").await;
+    let database = server.database.connect().await;
+    for wrong in [
+        "set content = 'in clear' where kind = 'user'",
+        "set envelope = '{}' where kind = 'webhook'",
+        "set kind = 'user' where kind = 'webhook'",
+        "set kind = 'webhook' where kind = 'user'",
+        "set mentions = array[user_id] where kind = 'user'",
+    ] {
+        let refused = database
+            .execute(&format!("update messages {wrong}"), &[])
+            .await;
+        let refused = refused.expect_err(wrong);
+        let refused = refused.as_db_error().expect("the database's answer");
+        assert_eq!(refused.constraint(), Some("messages_kind_known"), "{wrong}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_like_a_webhooks_is_refused() {
     let it = Scene::set().await;

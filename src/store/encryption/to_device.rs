@@ -92,6 +92,13 @@ impl Store {
         let Some(recipients) = find_recipients(&transaction, messages).await? else {
             return Ok(SentToDevice::TooManyRecipients);
         };
+        if recipients.is_empty() {
+            // Nothing was done that a repeat could do twice, so nothing is remembered.
+            return Ok(SentToDevice::Done {
+                delivered: Vec::new(),
+                full: Vec::new(),
+            });
+        }
         let mail = put_in(&transaction, &recipients).await?;
         let statement = transaction.prepare_cached(INSERT).await?;
         let parameters: [Parameter<'_>; 5] = [
