@@ -2,7 +2,10 @@
 
 use std::process::Output;
 
+use serde_json::json;
+
 use crate::support::database::TestDatabase;
+use crate::support::encrypting_device::{EncryptingDevice, SIGNED};
 use crate::support::fixtures::{Community, Webhook};
 use crate::support::process::Launch;
 
@@ -86,6 +89,28 @@ async fn the_private_database_is_saved_and_brought_back_running_and_stopped() {
 async fn an_external_database_is_saved_and_brought_back_running_and_stopped() {
     let database = TestDatabase::create().await;
     saves_and_brings_back(Launch::new().set("CHATALOT_DATABASE__URL", database.url())).await;
+}
+
+#[tokio::test]
+async fn no_one_time_key_is_handed_out_a_second_time_after_a_restore() {
+    let launch = Launch::new();
+    let file = format!("{}/saved.chatalot", launch.data_dir());
+    let server = launch.start().await;
+    let community = server.community().await;
+    let ann = EncryptingDevice::of(&community.owner).await;
+    let bob = EncryptingDevice::of(&community.member("bob").await).await;
+    let bob = bob.with_one_time_keys(2).await;
+    succeeds(&launch, &["backup", &file]).await;
+    ann.claim(&bob).await.expect("a key");
+    succeeds(&launch, &["restore", &file]).await;
+    assert_eq!(ann.claim(&bob).await, None);
+    // The device learns that it has none left, and brings others.
+    let mut socket = bob.socket().await;
+    let none = socket.expect_frame("one_time_keys").await;
+    assert_eq!(none["counts"], json!({SIGNED: 0}));
+    let body = json!({"one_time_keys": bob.one_time_keys(2..3)});
+    bob.upload(&body).await.expect_status(200);
+    ann.claim(&bob).await.expect("the new key");
 }
 
 #[tokio::test]
