@@ -3,13 +3,13 @@
 //! The form is that of the Matrix specification, `m.room.encrypted` with Megolm. The server cannot
 //! tell what an envelope says; it can tell that it is none.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ids::SessionId;
@@ -66,7 +66,7 @@ impl Envelope {
             return Err(whole("must be an object, the encrypted message".to_owned()));
         }
         // The whole of it is read once, so that no reader ever gets what a parser stumbles over.
-        let entries: Entries = serde_json::from_str(text)
+        let entries: Entries<'_> = serde_json::from_str(text)
             .map_err(|error| whole(format!("cannot be read: {error}")))?;
         let faults = entries.faults(device);
         if faults.is_empty() {
@@ -104,7 +104,7 @@ impl Serialize for Envelope {
 }
 
 impl JsonSchema for Envelope {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Envelope".into()
     }
 
@@ -138,9 +138,10 @@ impl JsonSchema for Envelope {
 }
 
 /// The entries of an object, repeated keys included: of those, readers would see one or the other.
-struct Entries(Vec<(String, Value)>);
+/// Texts are those of the JSON itself, unless it has escapes in them.
+struct Entries<'a>(Vec<(Entry<'a>, Entry<'a>)>);
 
-impl Entries {
+impl Entries<'_> {
     fn faults(&self, device: SessionId) -> Vec<EnvelopeFault> {
         let mut faults = Vec::new();
         let mut fault = |key, detail: &str| {
@@ -161,7 +162,7 @@ impl Entries {
         if let Err(detail) = self.text("sender_key") {
             fault("sender_key", detail);
         }
-        let depth = self.0.iter().map(|(_, value)| depth(value)).max();
+        let depth = self.0.iter().map(|(_, value)| value.depth()).max();
         if depth.unwrap_or(0) >= MAX_DEPTH {
             let detail = format!("must not be nested more than {MAX_DEPTH} deep");
             fault("", &detail);
@@ -171,25 +172,24 @@ impl Entries {
 
     /// The text under a key, which is not empty.
     fn text(&self, key: &str) -> Result<Option<&str>, &'static str> {
-        let mut values = self.0.iter().filter(|(name, _)| name == key);
-        let Some((_, value)) = values.next() else {
+        let named = |(name, _): &&(Entry<'_>, Entry<'_>)| name.as_text() == Some(key);
+        let mut entries = self.0.iter().filter(named);
+        let Some((_, value)) = entries.next() else {
             return Ok(None);
         };
-        match value {
-            _ if values.next().is_some() => Err("must be there once"),
-            Value::String(text) if !text.is_empty() => Ok(Some(text)),
-            _ => Err("must be a text that is not empty"),
+        match value.as_text() {
+            _ if entries.next().is_some() => Err("must be there once"),
+            Some(text) if !text.is_empty() => Ok(Some(text)),
+            Some(_) | None => Err("must be a text that is not empty"),
         }
     }
 }
 
 /// Why a text cannot be that of an envelope.
 fn refuse_text(key: &str, text: &str, device: SessionId) -> Option<String> {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
     match key {
         "algorithm" if text != MEGOLM => Some(format!("must be {MEGOLM}")),
-        // Each byte is looked at, whatever came before: that way many are looked at at once.
-        "ciphertext" if !text.bytes().fold(true, |all, byte| all & is_base64(byte)) => {
+        "ciphertext" if !is_unpadded_base64(text) => {
             Some("must be a Megolm message in unpadded base64".to_owned())
         }
         "device_id" if text != device.to_string() => {
@@ -199,28 +199,116 @@ fn refuse_text(key: &str, text: &str, device: SessionId) -> Option<String> {
     }
 }
 
-/// How many arrays and objects lie in each other.
-fn depth(value: &Value) -> usize {
-    let inner = match value {
-        Value::Array(items) => items.iter().map(depth).max(),
-        Value::Object(entries) => entries.values().map(depth).max(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
-    };
-    1 + inner.unwrap_or(0)
+/// Whether each byte is one of base64. All of them are looked at, without a branch, so that the
+/// compiler takes many at once.
+fn is_unpadded_base64(text: &str) -> bool {
+    let others = text.bytes().fold(0, |others, byte| {
+        let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+        let digit = u8::from(byte.wrapping_sub(b'0') < 10);
+        let sign = u8::from(byte == b'+') | u8::from(byte == b'/');
+        others | ((letter | digit | sign) ^ 1)
+    });
+    others == 0
 }
 
-impl<'de> Deserialize<'de> for Entries {
+/// A value in an envelope, as far as the server looks at it.
+enum Entry<'a> {
+    Text(Cow<'a, str>),
+    /// Anything else, and how many arrays and objects lie in each other in it.
+    Other {
+        depth: usize,
+    },
+}
+
+impl Entry<'_> {
+    fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other { .. } => None,
+        }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Self::Text(_) => 0,
+            Self::Other { depth } => *depth,
+        }
+    }
+}
+
+/// Reads every byte, so that nothing is taken that a reader cannot read.
+impl<'de> Deserialize<'de> for Entry<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Look;
+
+        impl<'de> Visitor<'de> for Look {
+            type Value = Entry<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Entry::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Entry::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Entry::Other { depth: 0 })
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Entry::Other { depth: 0 })
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Entry::Other { depth: 0 })
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Entry::Other { depth: 0 })
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Entry::Other { depth: 0 })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut inner = 0;
+                while let Some(value) = seq.next_element::<Entry<'de>>()? {
+                    inner = inner.max(value.depth());
+                }
+                Ok(Entry::Other { depth: 1 + inner })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut inner = 0;
+                while let Some((_, value)) = map.next_entry::<Entry<'de>, Entry<'de>>()? {
+                    inner = inner.max(value.depth());
+                }
+                Ok(Entry::Other { depth: 1 + inner })
+            }
+        }
+
+        deserializer.deserialize_any(Look)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Entries;
+            type Value = Entries<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
@@ -235,7 +323,7 @@ impl<'de> Deserialize<'de> for Entries {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -263,6 +351,18 @@ mod tests {
         assert_eq!(Envelope::stored(text.clone()).unwrap().as_str(), text);
         let shown = format!("{envelope:?}");
         assert_eq!(shown, format!("Envelope({} bytes)", text.len()));
+    }
+
+    #[test]
+    fn a_ciphertext_is_of_base64_from_its_first_byte_to_its_last() {
+        for byte in 0..=u8::MAX {
+            let fits = byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+            for (before, after) in [(0, 100), (100, 0), (37, 37)] {
+                let (before, after) = ("A".repeat(before), "z".repeat(after));
+                let text = format!("{before}{}{after}", char::from(byte));
+                assert_eq!(is_unpadded_base64(&text), fits, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Messages as they are stored, answered and sent to sockets.
 
+use std::sync::Arc;
+
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
 
@@ -99,7 +101,8 @@ pub enum MessageBody {
     /// read it.
     User {
         /// Who wrote it.
-        author: UserAuthor,
+        // Shared by everything that they write in a while.
+        author: Arc<UserAuthor>,
         /// Always true.
         encrypted: bool,
         /// The encrypted message; absent once the message was deleted.

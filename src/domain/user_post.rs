@@ -1,5 +1,7 @@
 //! What people post: envelopes, each sent under an id that makes repeating it harmless.
 
+use std::sync::Arc;
+
 use super::envelope::Envelope;
 use super::ids::MembersVersion;
 use super::message::UserAuthor;
@@ -42,7 +44,7 @@ impl MessageTransactionId {
 #[derive(Clone, Debug)]
 pub struct UserPost {
     /// Who posts, on which device.
-    pub author: UserAuthor,
+    pub author: Arc<UserAuthor>,
     /// What the device calls this send.
     pub txn_id: MessageTransactionId,
     /// The state of the channel's members that it was encrypted for.

@@ -4,6 +4,8 @@
 //! its author may write, and whether it was encrypted for those who are in the channel, is checked
 //! where it is written.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -137,7 +139,7 @@ pub(super) async fn send(
     Path((channel, txn_id)): Path<(ChannelId, String)>,
     body: Body<EncryptedMessage>,
 ) -> Result<Created<Posted>, Problem> {
-    let problem = match post(&state, &author.caller, channel, &txn_id, body).await {
+    let problem = match post(&state, author.shown(), channel, &txn_id, body).await {
         Ok(posted) => return Ok(Created(posted)),
         Err(Refused::AfterAll(error)) => {
             Metrics::count(&state.metrics.posts_refused, error.label());
@@ -152,14 +154,14 @@ pub(super) async fn send(
         }
     };
     // Only a refusal costs this look: what is accepted is checked where it is written.
-    author.confirm(&state).await?;
-    state.read_channel(&author.caller, channel).await?;
+    let caller = author.confirm(&state).await?;
+    state.read_channel(&caller, channel).await?;
     Err(problem)
 }
 
 async fn post(
     state: &ApiState,
-    caller: &Caller,
+    author: &Arc<UserAuthor>,
     channel: ChannelId,
     txn_id: &str,
     body: Body<EncryptedMessage>,
@@ -170,19 +172,14 @@ async fn post(
         .map_err(Refused::Before)?;
     let (members_version, envelope) = body
         .parse()
-        .and_then(|body| body.check(caller.session_id))
+        .and_then(|body| body.check(author.device_id))
         .map_err(Refused::Before)?;
     state
         .limits
-        .charge_message(caller.id())
+        .charge_message(author.user_id)
         .map_err(Refused::Before)?;
     let post = UserPost {
-        author: UserAuthor {
-            user_id: caller.id(),
-            username: caller.user.username.clone(),
-            display_name: caller.user.display_name.clone(),
-            device_id: caller.session_id,
-        },
+        author: Arc::clone(author),
         txn_id,
         members_version,
         envelope,
@@ -192,7 +189,7 @@ async fn post(
         .post(Post::new(channel, PostSource::User(post)))
         .await;
     if let Err(PostError::Overloaded(_) | PostError::Unavailable(_)) = posted {
-        state.limits.give_back_message(caller.id());
+        state.limits.give_back_message(author.user_id);
     }
     posted.map_err(Refused::AfterAll)
 }

@@ -1,6 +1,8 @@
 //! Rows that several entities read in the same form. A statement that returns one names its
 //! columns as here.
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 
 use super::StoreError;
@@ -77,12 +79,12 @@ fn user_body(row: &Row) -> Result<(MessageBody, bool), StoreError> {
         .transpose()
         .map_err(|error| StoreError::Unexpected(format!("envelope: {error}")))?;
     let body = MessageBody::User {
-        author: UserAuthor {
+        author: Arc::new(UserAuthor {
             user_id: row.try_get("user_id")?,
             username: row.try_get("username")?,
             display_name: row.try_get("display_name")?,
             device_id: row.try_get("device_id")?,
-        },
+        }),
         encrypted: true,
         envelope,
         edited_at: row.try_get("edited_at")?,

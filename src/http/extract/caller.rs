@@ -1,6 +1,7 @@
 //! Who makes a request.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
@@ -10,6 +11,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::message::UserAuthor;
 use crate::domain::secrets::{SessionToken, TokenHash};
 use crate::domain::user::User;
 use crate::http::problem::Problem;
@@ -34,6 +36,14 @@ pub(in crate::http) struct Caller {
 }
 
 impl Caller {
+    fn of(found: store::Caller, credential: Credential) -> Self {
+        Self {
+            user: found.user,
+            session_id: found.session_id,
+            credential,
+        }
+    }
+
     pub(in crate::http) fn id(&self) -> UserId {
         self.user.id
     }
@@ -48,7 +58,8 @@ impl FromRequest for Caller {
         Box::pin(async move {
             let presented = Presented::by(&request)?;
             let found = presented.state.find_session(presented.token.hash()).await?;
-            presented.admit(&request, found)
+            presented.check_origin(&request)?;
+            Ok(Self::of(found, presented.credential))
         })
     }
 }
@@ -61,22 +72,43 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// asks [`Author::confirm`] first.
 #[derive(Debug)]
 pub(in crate::http) struct Author {
-    /// The caller, whose session may have ended in the last minute.
-    pub(in crate::http) caller: Caller,
+    shown: Arc<UserAuthor>,
     token: TokenHash,
+    credential: Credential,
 }
 
-/// A session as it was when it was last looked up.
+/// Whose a session was when it was last looked up.
 #[derive(Clone, Debug)]
 pub struct RememberedSession {
-    found: store::Caller,
+    author: Arc<UserAuthor>,
     at: Instant,
 }
 
 impl Author {
+    /// What readers see of the author, whose session may have ended in the last minute.
+    pub(in crate::http) fn shown(&self) -> &Arc<UserAuthor> {
+        &self.shown
+    }
+
     /// Looks whether the session still stands.
-    pub(in crate::http) async fn confirm(&self, state: &ApiState) -> Result<(), Problem> {
-        state.find_session(self.token).await.map(drop)
+    pub(in crate::http) async fn confirm(&self, state: &ApiState) -> Result<Caller, Problem> {
+        let found = state.find_session(self.token).await?;
+        Ok(Caller::of(found, self.credential))
+    }
+}
+
+impl RememberedSession {
+    fn of(found: store::Caller, at: Instant) -> Self {
+        let author = UserAuthor {
+            user_id: found.user.id,
+            username: found.user.username,
+            display_name: found.user.display_name,
+            device_id: found.session_id,
+        };
+        Self {
+            author: Arc::new(author),
+            at,
+        }
     }
 }
 
@@ -91,21 +123,22 @@ impl FromRequest for Author {
             let (state, token) = (presented.state, presented.token.hash());
             let remembered = state.remembered_sessions.get(&token);
             let fresh = remembered.filter(|session| session.at.elapsed() < REMEMBERED_FOR);
-            let found = match fresh {
-                Some(session) => session.found,
+            let session = match fresh {
+                Some(session) => session,
                 None => {
                     let at = Instant::now();
                     let found = state.find_session(token).await?;
-                    let session = RememberedSession {
-                        found: found.clone(),
-                        at,
-                    };
-                    state.remembered_sessions.insert(token, session);
-                    found
+                    let session = RememberedSession::of(found, at);
+                    state.remembered_sessions.insert(token, session.clone());
+                    session
                 }
             };
-            let caller = presented.admit(&request, found)?;
-            Ok(Self { caller, token })
+            presented.check_origin(&request)?;
+            Ok(Self {
+                shown: session.author,
+                token,
+                credential: presented.credential,
+            })
         })
     }
 }
@@ -138,17 +171,13 @@ impl<'a> Presented<'a> {
         })
     }
 
-    /// The caller, unless another site makes the browser send a change.
-    fn admit(&self, request: &HttpRequest, found: store::Caller) -> Result<Caller, Problem> {
+    /// Refuses a change that another site makes the browser send.
+    fn check_origin(&self, request: &HttpRequest) -> Result<(), Problem> {
         let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
         if self.credential == Credential::Cookie && changes {
             self.state.origins.check_change(request)?;
         }
-        Ok(Caller {
-            user: found.user,
-            session_id: found.session_id,
-            credential: self.credential,
-        })
+        Ok(())
     }
 }
 

@@ -216,7 +216,7 @@ impl Facts {
         }
         let UserAuthor {
             user_id, username, ..
-        } = &user_post.author;
+        } = &*user_post.author;
         let is_member = names.member(post.channel_id, username) == Some(*user_id);
         let channel = self.channels.get_mut(&post.channel_id);
         let Some(channel) = channel.filter(|_| is_member) else {
