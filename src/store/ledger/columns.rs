@@ -141,7 +141,7 @@ impl WebhookMessages<'_> {
 }
 
 impl UserMessages<'_> {
-    /// The parameters of their insert, if there are any.
+    /// The parameters of their insert, with what their devices are answered, if there are any.
     pub(super) fn parameters(&self) -> Option<Vec<Parameter<'_>>> {
         (!self.ids.is_empty()).then(|| -> Vec<Parameter<'_>> {
             vec![
@@ -152,20 +152,7 @@ impl UserMessages<'_> {
                 &self.device_ids,
                 &self.envelopes,
                 &self.created_at,
-            ]
-        })
-    }
-
-    /// The parameters of the insert of what their devices are answered.
-    pub(super) fn transactions(&self) -> Option<Vec<Parameter<'_>>> {
-        (!self.ids.is_empty()).then(|| -> Vec<Parameter<'_>> {
-            vec![
-                &self.device_ids,
-                &self.channel_ids,
                 &self.txn_ids,
-                &self.ids,
-                &self.seqs,
-                &self.created_at,
             ]
         })
     }

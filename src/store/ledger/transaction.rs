@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use fail::fail_point;
-use futures_util::future::{try_join, try_join3, try_join4};
+use futures_util::future::{try_join, try_join4, try_join5};
 use tokio::time::timeout;
 use tokio_postgres::{Error, Row, Statement};
 
@@ -28,8 +28,6 @@ const INSERT_WEBHOOK_MESSAGES: &str =
     include_str!("../../../sql/queries/ledger/insert_webhook_messages.sql");
 const INSERT_USER_MESSAGES: &str =
     include_str!("../../../sql/queries/ledger/insert_user_messages.sql");
-const INSERT_TRANSACTIONS: &str =
-    include_str!("../../../sql/queries/ledger/insert_transactions.sql");
 const INSERT_NOTIFICATIONS: &str =
     include_str!("../../../sql/queries/ledger/insert_notifications.sql");
 const ADVANCE_CHANNELS: &str = include_str!("../../../sql/queries/ledger/advance_channels.sql");
@@ -204,10 +202,9 @@ async fn find_names<'a>(
 async fn write(connection: &Object, decided: &Decided<'_>) -> Result<(), StoreError> {
     let prepare = |sql| connection.prepare_cached(sql);
     let columns = Columns::of(decided);
-    let (webhook_messages, user_messages, transactions, notifications) = (
+    let (webhook_messages, user_messages, notifications) = (
         prepare(INSERT_WEBHOOK_MESSAGES).await?,
         prepare(INSERT_USER_MESSAGES).await?,
-        prepare(INSERT_TRANSACTIONS).await?,
         prepare(INSERT_NOTIFICATIONS).await?,
     );
     let (advance, touch) = (
@@ -218,13 +215,9 @@ async fn write(connection: &Object, decided: &Decided<'_>) -> Result<(), StoreEr
         decided.heads.iter().map(|(id, seq)| (*id, *seq)).unzip();
     let (used_in, used): (Vec<ChannelId>, Vec<WebhookId>) = decided.used.iter().copied().unzip();
     let run = |statement, parameters| execute_if(connection, statement, parameters);
-    let messages = try_join3(
+    let inserts = try_join5(
         run(webhook_messages, columns.webhook_messages.parameters()),
         run(user_messages, columns.user_messages.parameters()),
-        run(transactions, columns.user_messages.transactions()),
-    );
-    let inserts = try_join4(
-        messages,
         run(notifications, columns.notifications.parameters()),
         run(advance, unless(heads.is_empty(), vec![&heads_of, &heads])),
         run(touch, unless(used.is_empty(), vec![&used_in, &used])),
