@@ -64,6 +64,22 @@ impl Error {
         }
     }
 
+    /// Whether the same may work a little later, because the server could not be reached, was busy
+    /// or was just stopping. Calls were made again a few times by then.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Network(_) => true,
+            // These codes say not to come back before something has changed.
+            Self::Closed(code) => !matches!(code, Some(4500..=4999)),
+            Self::Refused(problem) => {
+                matches!(problem.status, 429 | 502 | 503 | 504)
+                    || matches!(problem.code.as_str(), "outcome_unknown" | "members_changed")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the server said that there is no such thing.
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)

@@ -10,6 +10,7 @@
 )]
 
 mod automations;
+mod following;
 mod forgeries;
 mod mailboxes;
 mod membership;
