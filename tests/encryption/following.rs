@@ -93,16 +93,18 @@ async fn after_a_restored_backup_everybodys_keys_are_asked_for_again() {
     let server = TestServer::start().await;
     let proxy = Proxy::before(server.origin()).await;
     let bob = server.user("bob").await;
-    let bob = device(&bob, &proxy.origin, &Arc::default()).await;
-    let hello = |epoch: &str| Frame::Hello {
-        device_lists_position: 0,
-        epoch: epoch.to_owned(),
-    };
+    let device_of_bob = device(&bob, &proxy.origin, &Arc::default()).await;
+    let direct = Session::resume(bob.origin(), bob.token()).unwrap();
+    let mut socket = Socket::connect(&direct).await.unwrap();
+    let mut hello = socket.next().await.unwrap();
     let mut asked = Vec::new();
-    for epoch in ["before", "before", "restored"] {
-        let news = News::of(&hello(epoch)).unwrap();
-        bob.receive(news).await.unwrap();
-        bob.flush().await.unwrap();
+    for restored in [false, false, true] {
+        if let (Frame::Hello { epoch, .. }, true) = (&mut hello, restored) {
+            "another one".clone_into(epoch);
+        }
+        let news = News::of(&hello).unwrap();
+        device_of_bob.receive(news).await.unwrap();
+        device_of_bob.flush().await.unwrap();
         asked.push(proxy.posts("/keys/query").len());
     }
     // The same place in the same history tells nothing new.
