@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chatalot_client::{ChannelId, Device, MemoryStore, Plaintext, Sealed, Session};
+use chatalot_client::{ChannelId, Device, Draft, MemoryStore, Sealed, Session};
 use tokio::task::JoinSet;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -175,11 +175,11 @@ async fn seal_for(
 }
 
 async fn seal_one(device: &Device, channel: ChannelId, text: String) -> Outcome<(String, String)> {
-    let plaintext = Plaintext::new(channel, text, Vec::new());
+    let sealed = device.seal(channel, &Draft::of(text)).await;
     let Sealed {
         members_version,
         envelope,
-    } = device.seal(&plaintext).await.doing("encrypt a message")?;
+    } = sealed.doing("encrypt a message")?;
     let version = format!("{members_version:>VERSION_DIGITS$}");
     Ok((version, envelope.get().to_owned()))
 }

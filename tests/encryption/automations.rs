@@ -8,6 +8,7 @@ use tokio::process::Command;
 
 use crate::support::fixtures::{PASSWORD, User};
 use crate::support::people::{Person, id};
+use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
 /// The example, which cargo builds with the tests of its own package.
@@ -26,11 +27,22 @@ fn example() -> PathBuf {
 
 /// Runs the example for `user`, with `input` on its standard input.
 async fn run(user: &User, recovery_key: Option<&str>, arguments: &[&str], input: &str) -> Output {
+    run_at(user.origin(), user, recovery_key, arguments, input).await
+}
+
+/// The same with a server that is at `origin`.
+async fn run_at(
+    origin: &str,
+    user: &User,
+    recovery_key: Option<&str>,
+    arguments: &[&str],
+    input: &str,
+) -> Output {
     let mut program = Command::new(example());
     program
         .args(arguments)
         .env_clear()
-        .env("CHATALOT_URL", user.origin())
+        .env("CHATALOT_URL", origin)
         .env("CHATALOT_USERNAME", &user.username)
         .env("CHATALOT_PASSWORD", PASSWORD)
         .stdin(Stdio::piped())
@@ -101,6 +113,28 @@ async fn the_example_posts_what_members_read_also_after_it_has_signed_out() {
         let is_clear = matches!(decrypted, chatalot_client::Decryption::Clear { .. });
         assert!(is_clear, "{decrypted:?}");
     }
+}
+
+#[tokio::test]
+async fn the_example_posts_once_when_answers_get_lost() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let ann = Person::of(&community.owner, &[]).await;
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let proxy = Proxy::before(server.origin()).await;
+    // More than the library tries by itself.
+    proxy.lose_answers(5, "/messages/");
+    let key = Some(recovery_key.as_str());
+    let post = [general, "once"];
+    let message_id = said(&run_at(&proxy.origin, &robot, key, &post, "").await);
+    assert_eq!(proxy.puts("/messages/").len(), 6);
+    let history = ann.device.messages_after(id(general), 0).await.unwrap();
+    let [chatalot_client::Message::Sealed(message)] = &history[..] else {
+        panic!("one encrypted message, not {history:?}");
+    };
+    assert_eq!(message.id.to_string(), message_id);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod mailboxes;
 mod membership;
 mod one_time_keys;
 mod recovery;
+mod sending;
 mod stored_secrets;
 #[expect(dead_code, reason = "it is shared with tests that need more of it")]
 mod support;

@@ -76,7 +76,7 @@ impl Person {
 
     /// Writes into a channel, which must be possible.
     pub(crate) async fn writes(&self, channel: &str, text: &str) -> Posted {
-        let sent = self.device.send(id(channel), Draft::of(text)).await;
+        let sent = self.device.send(id(channel), &Draft::of(text)).await;
         sent.unwrap_or_else(|error| panic!("{} writes {text:?}: {error}", self.user.username))
     }
 

@@ -1,0 +1,109 @@
+//! Sends whose answers get lost: sent again, they are there once.
+
+use chatalot_client::{Decryption, Draft, Error, Message};
+
+use crate::support::people::{Person, id};
+use crate::support::proxy::Proxy;
+use crate::support::server::TestServer;
+
+/// What the messages of the channel say to `reader`.
+async fn all(reader: &mut Person, channel: &str) -> Vec<String> {
+    let messages = reader.device.messages_after(id(channel), 0).await.unwrap();
+    let mut texts = Vec::new();
+    for message in messages {
+        match message {
+            Message::Sealed(message) => texts.push(reader.reads_this(&message).await),
+            other => panic!("an encrypted message, not {other:?}"),
+        }
+    }
+    texts
+}
+
+#[tokio::test]
+async fn a_send_whose_answer_is_lost_is_made_again_and_there_once() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let bob = community.member("bob").await;
+    let proxy = Proxy::before(server.origin()).await;
+    let ann = Person::at(&proxy.origin, &community.owner, &[]).await;
+    let mut bob = Person::of(&bob, &[]).await;
+    proxy.lose_answers(1, "/messages/");
+    ann.writes(general, "once").await;
+    let sends = proxy.puts("/messages/");
+    assert_eq!(sends.len(), 2);
+    assert_eq!(sends[0].path, sends[1].path);
+    assert_eq!(all(&mut bob, general).await, ["once"]);
+}
+
+#[tokio::test]
+async fn a_draft_that_was_given_up_may_be_sent_again_and_is_there_once() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let (bob, carol) = (
+        community.member("bob").await,
+        community.member("carol").await,
+    );
+    let proxy = Proxy::before(server.origin()).await;
+    let ann = Person::at(&proxy.origin, &community.owner, &[]).await;
+    let mut bob = Person::of(&bob, &[]).await;
+    let draft = Draft::of("once");
+    proxy.lose_answers(usize::MAX, "/messages/");
+    let given_up = ann.device.send(id(general), &draft).await.unwrap_err();
+    assert!(matches!(given_up, Error::Network(_)), "{given_up:?}");
+    assert!(given_up.is_transient());
+    proxy.lose_answers(0, "/messages/");
+
+    // Somebody leaves before it is sent again, which makes no other message of it.
+    let left = carol.remove_from_channel(general, &carol.id).await;
+    left.expect_done();
+    let posted = ann.device.send(id(general), &draft).await.unwrap();
+    ann.writes(general, "another").await;
+    assert_eq!(all(&mut bob, general).await, ["once", "another"]);
+    let again = ann.device.send(id(general), &draft).await.unwrap();
+    assert_eq!(again.message_id, posted.message_id);
+}
+
+#[tokio::test]
+async fn a_program_that_is_started_anew_sends_under_the_id_that_it_kept() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let bob = community.member("bob").await;
+    let ann = Person::of(&community.owner, &[]).await;
+    let mut bob = Person::of(&bob, &[]).await;
+    let told = || Draft::of("backup of db1 failed").under("backup-db1-2026-11-25".parse().unwrap());
+    let posted = ann.device.send(id(general), &told()).await.unwrap();
+    let user = ann.user.clone();
+    let store = std::sync::Arc::clone(&ann.store);
+    drop(ann);
+    let restarted = crate::support::people::device(&user, user.origin(), &store).await;
+    let again = restarted.send(id(general), &told()).await.unwrap();
+    assert_eq!(again.message_id, posted.message_id);
+    assert_eq!(all(&mut bob, general).await, ["backup of db1 failed"]);
+}
+
+#[tokio::test]
+async fn one_draft_may_be_the_new_text_of_two_messages() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let ann = Person::of(&community.owner, &[]).await;
+    let draft = Draft::of("withdrawn");
+    for text in ["one", "two"] {
+        let posted = ann.writes(general, text).await;
+        let edited = ann.device.edit(id(general), posted.message_id, &draft);
+        edited.await.unwrap();
+    }
+    let messages = ann.device.messages_after(id(general), 0).await.unwrap();
+    for message in messages {
+        let Message::Sealed(message) = message else {
+            panic!("an encrypted message, not {message:?}");
+        };
+        match ann.tries(&message).await {
+            Decryption::Clear { plaintext, .. } => assert_eq!(plaintext.body, "withdrawn"),
+            other => panic!("a readable message, not {other:?}"),
+        }
+    }
+}
