@@ -15,6 +15,7 @@ mod forgeries;
 mod mailboxes;
 mod membership;
 mod one_time_keys;
+mod pages;
 mod recovery;
 mod sending;
 mod stored_secrets;
