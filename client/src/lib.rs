@@ -26,6 +26,7 @@ mod incoming;
 mod live;
 mod messages;
 mod names;
+mod others_keys;
 mod own_identity;
 mod plaintext;
 mod reading;
