@@ -18,8 +18,14 @@ use std::env;
 use std::error::Error;
 use std::io::Read as _;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use chatalot_client::{ChannelId, Device, Draft, MemoryStore, Session};
+use chatalot_client::{ChannelId, Device, Draft, MemoryStore, MessageId, Session};
+
+/// How long a text is tried to be sent while the server cannot be reached, or is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The pause between two attempts. The library has made a few by itself in each.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is to be done.
 enum Task {
@@ -49,10 +55,11 @@ async fn run() -> Result<String, Box<dyn Error>> {
     // Each run is a device of its own, with its keys in memory, and ends with the session. So nothing
     // that decrypts is left on this machine, and members see no long list of devices.
     let said = work(task, session.clone(), &password).await;
-    let signed_out = session.sign_out().await;
-    let said = said?;
-    signed_out?;
-    Ok(said)
+    if let Err(error) = session.sign_out().await {
+        // What was posted is posted.
+        eprintln!("post_encrypted: its session could not be ended: {error}");
+    }
+    said
 }
 
 async fn work(task: Task, session: Session, password: &str) -> Result<String, Box<dyn Error>> {
@@ -65,8 +72,27 @@ async fn work(task: Task, session: Session, password: &str) -> Result<String, Bo
         Task::Post { channel, text } => {
             // Proves to the members that this new device is the account's.
             device.unlock(&setting("CHATALOT_RECOVERY_KEY")?).await?;
-            let posted = device.send(channel, Draft::of(text)).await?;
-            Ok(posted.message_id.to_string())
+            Ok(post(&device, channel, text).await?.to_string())
+        }
+    }
+}
+
+async fn post(
+    device: &Device,
+    channel: ChannelId,
+    text: String,
+) -> Result<MessageId, Box<dyn Error>> {
+    // The same draft each time: whichever attempt got through, the message is there once.
+    let draft = Draft::of(text);
+    let started = Instant::now();
+    loop {
+        match device.send(channel, &draft).await {
+            Ok(posted) => return Ok(posted.message_id),
+            Err(error) if !error.is_transient() => return Err(error.into()),
+            Err(error) if started.elapsed() > PATIENCE => {
+                return Err(format!("it may have been posted or not: {error}").into());
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -192,10 +192,20 @@ impl Call<'_> {
         if status.is_success() {
             return Ok(text);
         }
-        let mut problem: Problem = serde_json::from_str(&text)
-            .map_err(|_no_problem| Error::Unexpected(format!("status {status}")))?;
-        problem.retry_after = retry_after;
-        Err(problem.into())
+        Err(refusal(status, &text, retry_after))
+    }
+}
+
+/// What an answer that is no success means.
+pub(crate) fn refusal(status: StatusCode, text: &str, retry_after: Option<Duration>) -> Error {
+    match serde_json::from_str::<Problem>(text) {
+        Ok(problem) => Error::Refused(Problem {
+            retry_after,
+            ..problem
+        }),
+        // Something in front of the server speaks, because the server does not.
+        Err(_) if matches!(status.as_u16(), 502..=504) => Error::Network(status.to_string()),
+        Err(_) => Error::Unexpected(format!("status {status}")),
     }
 }
 
@@ -213,10 +223,12 @@ fn unanswered(error: reqwest::Error) -> Error {
 fn pause_after(error: &Error, attempt: u32) -> Option<Duration> {
     let pause = FIRST_PAUSE * 2_u32.pow(attempt - 1);
     match error {
-        Error::Network(_) => Some(pause),
-        Error::Refused(problem) if matches!(problem.status, 429 | 502 | 503 | 504) => problem
+        // It has to be encrypted anew first.
+        Error::Refused(problem) if problem.code == "members_changed" => None,
+        Error::Refused(problem) if error.is_transient() => problem
             .retry_after
             .map_or(Some(pause), |wait| (wait <= LONGEST_WAIT).then_some(wait)),
+        Error::Network(_) => Some(pause),
         _ => None,
     }
 }

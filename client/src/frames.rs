@@ -73,6 +73,8 @@ pub enum Frame {
     },
     /// Something was refused.
     Refused {
+        /// Which channel it was about, if it was about one.
+        channel_id: Option<ChannelId>,
         /// Why, for programs.
         code: String,
         /// Why, for people.
@@ -160,11 +162,14 @@ impl Frame {
             "error" => {
                 #[derive(Deserialize)]
                 struct Refused {
+                    #[serde(default)]
+                    channel_id: Option<ChannelId>,
                     code: String,
                     detail: String,
                 }
                 let refused: Refused = read(text)?;
                 Self::Refused {
+                    channel_id: refused.channel_id,
                     code: refused.code,
                     detail: refused.detail,
                 }

@@ -13,17 +13,19 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::Error;
 use crate::frames::{Frame, ToDeviceEvent};
+use crate::ids::UserId;
 use crate::names::user_id_in;
 
-/// Where the place of this device in the order of changes of users' devices is kept.
+/// Where it is kept up to which place in the order of changes of users' devices this device knows
+/// them, with the epoch that the place belongs to.
 const POSITION: &str = "chatalot.device_lists_position";
 
 /// What the server tells a device.
 #[derive(Clone, Debug, Default)]
 pub struct News {
-    /// A new connection: where the order of changes of users' devices is. What was missed is asked
-    /// for.
-    pub position: Option<i64>,
+    /// A new connection: where the order of changes of users' devices is, and the epoch that this
+    /// belongs to. What was missed is asked for.
+    pub position: Option<(i64, String)>,
     /// More has changed than is listed.
     pub limited: bool,
     /// Messages to this device, in order.
@@ -55,9 +57,9 @@ impl News {
         match frame {
             Frame::Hello {
                 device_lists_position,
-                ..
+                epoch,
             } => Some(Self {
-                position: Some(*device_lists_position),
+                position: Some((*device_lists_position, epoch.clone())),
                 ..nothing
             }),
             Frame::ToDevice(events) => Some(Self {
@@ -97,13 +99,15 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::Library`] when the store fails, [`Error::Network`]; then nothing is to be
-    /// acknowledged.
+    /// [`Error::Library`] when the store fails; what [`Error::is_transient`]. Nothing is to be
+    /// acknowledged then, also not with later news: end the connection, and the server tells it
+    /// again on the next one.
     pub async fn receive(&self, news: News) -> Result<Received, Error> {
         let mut taken = self.state.taken.lock().await;
         let mut changed = names(&news.changed);
         if news.position.is_some() || news.limited {
-            changed.extend(self.missed().await?);
+            let epoch = news.position.as_ref().map(|(_, epoch)| epoch);
+            changed.extend(self.missed(epoch).await?);
         }
         let last = news.events.last().map(|event| event.id);
         let fresh = news.events.iter().filter(|event| event.id > *taken);
@@ -145,6 +149,16 @@ impl Device {
         })
     }
 
+    /// Has the devices of these users asked for again, because nobody tells this one what changes.
+    pub(crate) async fn expect_new_devices_of(&self, users: &[UserId]) -> Result<(), Error> {
+        let names = self.names.users(users)?;
+        let changed = News {
+            changed: names.into_iter().map(Into::into).collect(),
+            ..News::default()
+        };
+        self.receive(changed).await.map(drop)
+    }
+
     /// Learns the identities of those who sent keys. A key is believed by who vouched for its sender's
     /// device when the key came: later, that device may be gone.
     async fn know_senders(&self, events: &[&ToDeviceEvent]) -> Result<(), Error> {
@@ -159,15 +173,18 @@ impl Device {
         }
         match self.know(&senders).await {
             // The messages are not taken then, and come again.
-            Err(error @ Error::Network(_)) => Err(error),
+            Err(error) if error.is_transient() => Err(error),
             // A server that does not tell whose devices these are must not stop the mailbox.
             _ => Ok(()),
         }
     }
 
-    /// Users whose devices changed while nobody told this device.
-    async fn missed(&self) -> Result<Vec<OwnedUserId>, Error> {
-        if let Some(since) = self.stored::<i64>(POSITION).await? {
+    /// Users whose devices changed while nobody told this device. `epoch` is the present one, if it
+    /// may be another one than that of the last connection.
+    async fn missed(&self, epoch: Option<&String>) -> Result<Vec<OwnedUserId>, Error> {
+        let known: Option<(i64, String)> = self.stored(POSITION).await?;
+        let of_present = known.filter(|(_, known)| epoch.is_none_or(|epoch| epoch == known));
+        if let Some((since, _)) = of_present {
             let call = self.api.get(&["e2ee", "keys", "changes"]);
             let changes = call.query("from", &since.to_string()).fetch::<Changes>();
             // Without an answer it is not known who they are: then it may be anybody.

@@ -2,7 +2,13 @@
 //!
 //! A program signs in as a user ([`Session`]), opens the device that this makes ([`Device`]),
 //! proves that it is the user's ([`Device::unlock`], or [`Device::set_up`] the first time), and then
-//! sends and decrypts. What it writes the web client reads, and the other way round.
+//! sends ([`Device::send`]), follows what happens ([`Device::follow`]) and decrypts
+//! ([`Device::decrypt`]). What it writes the web client reads, and the other way round. The examples of
+//! this crate are two whole programs, one that posts and one that reads.
+//!
+//! Connections fail and servers are restarted. [`Error::is_transient`] says whether to try again; a
+//! [`Draft`] that is sent again is in the channel once, and a [`Live`] that is opened again is told
+//! what the one before had not taken in.
 //!
 //! There is no cryptography here: that is done by `matrix-sdk-crypto`. This crate carries its
 //! requests to the server and the server's news to it, and does a client's duties: keys go only to
@@ -17,6 +23,7 @@ mod api;
 mod backup;
 mod channels;
 mod device;
+mod draft;
 mod error;
 mod frames;
 mod identities;
@@ -25,6 +32,7 @@ mod incoming;
 mod live;
 mod messages;
 mod names;
+mod others_keys;
 mod own_identity;
 mod plaintext;
 mod reading;
@@ -37,17 +45,18 @@ mod tls;
 mod writing;
 
 pub use device::Device;
+pub use draft::Draft;
 pub use error::{Error, Problem};
 pub use frames::{Frame, ToDeviceEvent};
-pub use ids::{ChannelId, MessageId, UserId};
+pub use ids::{ChannelId, MessageId, NoTransactionId, TransactionId, UserId};
 pub use incoming::{News, Received};
 pub use live::Live;
 pub use matrix_sdk_crypto;
 pub use matrix_sdk_crypto::store::{IntoCryptoStore, MemoryStore};
-pub use messages::{Message, SealedMessage};
+pub use messages::{Message, Page, SealedMessage, WebhookMessage};
 pub use own_identity::Recovery;
 pub use plaintext::Plaintext;
 pub use reading::{Decryption, Refusal};
 pub use session::Session;
 pub use socket::Socket;
-pub use writing::{Draft, Posted, Sealed};
+pub use writing::{Posted, Sealed};

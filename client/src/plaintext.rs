@@ -1,9 +1,9 @@
 //! What stands inside an envelope.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::ids::{ChannelId, MessageId, UserId};
+use crate::draft::Draft;
+use crate::ids::{ChannelId, MessageId, TransactionId, UserId};
 
 /// What kind of event a message is, inside of its envelope.
 pub(crate) const MESSAGE_TYPE: &str = "m.room.message";
@@ -41,16 +41,25 @@ struct Content<'a> {
 }
 
 impl Plaintext {
-    /// A new message, with a transaction of its own.
-    #[must_use]
-    pub fn new(channel_id: ChannelId, body: String, mentions: Vec<UserId>) -> Self {
+    /// A new message.
+    pub(crate) fn of(channel_id: ChannelId, draft: &Draft) -> Self {
         Self {
             channel_id,
-            txn_id: Uuid::new_v4().to_string(),
+            txn_id: draft.transaction_id.to_string(),
             replaces: None,
-            body,
+            body: draft.body.clone(),
             format: Format::Markdown,
-            mentions,
+            mentions: draft.mentions.clone(),
+        }
+    }
+
+    /// A new text of a message. It is a transaction of its own: under that of a message, the readers
+    /// would take it for a repeat if it were for another one.
+    pub(crate) fn instead_of(message: MessageId, channel_id: ChannelId, draft: &Draft) -> Self {
+        Self {
+            txn_id: TransactionId::random().to_string(),
+            replaces: Some(message),
+            ..Self::of(channel_id, draft)
         }
     }
 

@@ -91,8 +91,8 @@ impl Device {
     pub async fn decrypt(&self, message: &SealedMessage) -> Result<Decryption, Error> {
         // Without a connection, what is known of the author has to do.
         match self.know(&[message.author]).await {
-            Err(Error::Network(_)) | Ok(()) => {}
-            Err(error) => return Err(error),
+            Err(error) if !error.is_transient() => return Err(error),
+            _ => {}
         }
         let first = self.open_and_check(message).await?;
         if first == Decryption::Waiting && self.fetch_key(message).await? {

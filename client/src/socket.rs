@@ -6,13 +6,14 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
+use crate::api::refusal;
 use crate::error::Error;
 use crate::frames::Frame;
 use crate::ids::ChannelId;
@@ -41,7 +42,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`Error::Network`], also when the server refuses.
+    /// [`Error::Network`]; [`Error::Refused`] when the session has ended, for instance.
     pub async fn connect(session: &Session) -> Result<Self, Error> {
         let mut url = session.api.server().clone();
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
@@ -64,7 +65,13 @@ impl Socket {
         // On the heap, because it has room for a TLS handshake.
         let connected = timeout(CONNECTING, Box::pin(connecting)).await;
         let connected = connected.map_err(|_late| Error::Network("no answer".to_owned()))?;
-        let (stream, _) = connected.map_err(network)?;
+        let (stream, _) = connected.map_err(|error| match error {
+            tungstenite::Error::Http(answer) => {
+                let text = answer.body().as_deref().unwrap_or_default();
+                refusal(answer.status(), &String::from_utf8_lossy(text), None)
+            }
+            error => network(error),
+        })?;
         Ok(Self { stream })
     }
 
@@ -132,6 +139,6 @@ impl Socket {
     }
 }
 
-fn network(error: tokio_tungstenite::tungstenite::Error) -> Error {
+fn network(error: tungstenite::Error) -> Error {
     Error::Network(error.to_string())
 }

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::channels::Members;
 use crate::device::Device;
+use crate::draft::Draft;
 use crate::error::Error;
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::own_identity::Recovery;
@@ -21,25 +22,6 @@ use crate::plaintext::{MESSAGE_TYPE, Plaintext};
 
 /// How often a message is encrypted anew because the members changed meanwhile.
 const MOST_ENCRYPTIONS: usize = 5;
-
-/// What is to be written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Draft {
-    /// The text, in Markdown.
-    pub body: String,
-    /// The users it mentions. Their own devices tell them; the server does not learn of it.
-    pub mentions: Vec<UserId>,
-}
-
-impl Draft {
-    /// A text that mentions nobody.
-    pub fn of(body: impl Into<String>) -> Self {
-        Self {
-            body: body.into(),
-            mentions: Vec::new(),
-        }
-    }
-}
 
 /// Where a message that was sent is.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,21 +54,27 @@ struct Shared {
 
 impl Device {
     /// Encrypts a message for the members of a channel and sends it. Who joins or leaves meanwhile
-    /// makes it begin again, with a new key.
+    /// makes it begin again, with a new key. When no answer comes, or the server is busy, it is sent
+    /// again a few times within seconds.
+    ///
+    /// A draft may be sent again after any error, by the same session: if it is in the channel
+    /// already, that is the answer, and nothing is written twice.
     ///
     /// # Errors
     ///
     /// [`Error::NotSetUp`] or [`Error::Locked`] when others could not tell whom it is from;
-    /// [`Error::IdentityChanged`]; [`Error::Refused`] when the user may not write there, the text is
-    /// too long, or the members changed with every attempt. Nothing was sent then.
-    pub async fn send(&self, channel: ChannelId, draft: Draft) -> Result<Posted, Error> {
-        let plaintext = Plaintext::new(channel, draft.body, draft.mentions);
-        let (id, txn_id) = (channel.to_string(), plaintext.txn_id.clone());
-        let segments = ["channels", &id, "messages", &txn_id];
+    /// [`Error::IdentityChanged`]; [`Error::Refused`] when the user may not write there or the text
+    /// is too long. Nothing was sent then. When [`Error::is_transient`], it may have been sent or
+    /// not: send the same draft again after a while.
+    pub async fn send(&self, channel: ChannelId, draft: &Draft) -> Result<Posted, Error> {
+        let plaintext = Plaintext::of(channel, draft);
+        let (id, txn_id) = (channel.to_string(), draft.transaction_id.as_str());
+        let segments = ["channels", &id, "messages", txn_id];
         self.deliver(&plaintext, Method::PUT, &segments).await
     }
 
-    /// Gives a message of one's own another text.
+    /// Gives a message of one's own the text and the mentions of a draft, whose transaction id plays
+    /// no part: an edit that is repeated changes nothing.
     ///
     /// # Errors
     ///
@@ -95,10 +83,9 @@ impl Device {
         &self,
         channel: ChannelId,
         message: MessageId,
-        draft: Draft,
+        draft: &Draft,
     ) -> Result<(), Error> {
-        let mut plaintext = Plaintext::new(channel, draft.body, draft.mentions);
-        plaintext.replaces = Some(message);
+        let plaintext = Plaintext::instead_of(message, channel, draft);
         let (id, message) = (channel.to_string(), message.to_string());
         let segments = ["channels", &id, "messages", &message];
         let edited: Result<Value, Error> = self.deliver(&plaintext, Method::PATCH, &segments).await;
@@ -113,7 +100,7 @@ impl Device {
     ) -> Result<T, Error> {
         let mut attempt = 1;
         loop {
-            let sealed = self.seal(plaintext).await?;
+            let sealed = self.encrypt(plaintext).await?;
             let sent = self.api.call(method.clone(), segments).send(&sealed).await;
             let Err(error) = sent else {
                 self.upload_backup_if_possible().await;
@@ -134,8 +121,16 @@ impl Device {
     /// # Errors
     ///
     /// As [`Device::send`].
-    pub async fn seal(&self, plaintext: &Plaintext) -> Result<Sealed, Error> {
+    pub async fn seal(&self, channel: ChannelId, draft: &Draft) -> Result<Sealed, Error> {
+        self.encrypt(&Plaintext::of(channel, draft)).await
+    }
+
+    async fn encrypt(&self, plaintext: &Plaintext) -> Result<Sealed, Error> {
         let channel = plaintext.channel_id;
+        if !self.is_followed() {
+            self.expect_new_devices_of(&self.members(channel).await?.users)
+                .await?;
+        }
         let _one_after_the_other = self.state.writing.lock().await;
         let members = self.members(channel).await?;
         self.know(&members.users).await?;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chatalot_client::{ChannelId, Device, MemoryStore, Plaintext, Sealed, Session};
+use chatalot_client::{ChannelId, Device, Draft, MemoryStore, Sealed, Session};
 use tokio::task::JoinSet;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -67,8 +67,14 @@ impl World {
     ) -> Outcome<Envelopes> {
         let members = self.members.get(..SENDERS).unwrap_or(&self.members);
         let mut devices = Vec::new();
+        // They end with this function.
+        let mut connections = JoinSet::new();
         for member in members {
-            devices.push(set_up(stage, member).await?);
+            let device = set_up(stage, member).await?;
+            // Without one a device asks for the others' keys before each message.
+            let mut live = device.follow(&[]).await.doing("connect a device")?;
+            connections.spawn(async move { while live.next().await.is_ok() {} });
+            devices.push(device);
         }
         let channels: Vec<ChannelId> = self
             .channels
@@ -175,11 +181,11 @@ async fn seal_for(
 }
 
 async fn seal_one(device: &Device, channel: ChannelId, text: String) -> Outcome<(String, String)> {
-    let plaintext = Plaintext::new(channel, text, Vec::new());
+    let sealed = device.seal(channel, &Draft::of(text)).await;
     let Sealed {
         members_version,
         envelope,
-    } = device.seal(&plaintext).await.doing("encrypt a message")?;
+    } = sealed.doing("encrypt a message")?;
     let version = format!("{members_version:>VERSION_DIGITS$}");
     Ok((version, envelope.get().to_owned()))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chatalot_client::{Decryption, Device, Frame, News, Session, Socket, ToDeviceEvent};
 use tokio::time::timeout;
 
-use crate::support::fixtures::User;
-use crate::support::people::{DEADLINE, Person, device, id};
+use crate::support::fixtures::{PASSWORD, User};
+use crate::support::people::{DEADLINE, Person, device, history};
 use crate::support::server::TestServer;
 
 /// Opens a socket of the user's session and waits for messages to its device.
@@ -33,15 +33,13 @@ async fn take(device: &Device, events: &[ToDeviceEvent]) -> Option<i64> {
 }
 
 /// What the newest message of the channel says to `device`.
-async fn newest(device: &Device, channel: &str) -> Decryption {
-    let messages = device.messages_after(id(channel), 0).await.unwrap();
-    match messages.last().expect("a message") {
-        chatalot_client::Message::Sealed(message) => device.decrypt(message).await.unwrap(),
-        other => panic!("an encrypted message, not {other:?}"),
-    }
+pub(crate) async fn newest(device: &Device, channel: &str) -> Decryption {
+    let messages = history(device, channel).await;
+    let newest = messages.last().expect("a message");
+    device.decrypt(newest).await.unwrap()
 }
 
-fn text(decryption: Decryption) -> String {
+pub(crate) fn text(decryption: Decryption) -> String {
     match decryption {
         Decryption::Clear { plaintext, .. } => plaintext.body,
         other => panic!("a readable message, not {other:?}"),
@@ -60,10 +58,7 @@ async fn what_was_not_acknowledged_comes_again_and_a_repeat_does_no_harm() {
     let ann = Person::of(&community.owner, &[]).await;
     let store = Arc::default();
     let device_of_bob = device(&bob, bob.origin(), &store).await;
-    device_of_bob
-        .set_up(crate::support::fixtures::PASSWORD)
-        .await
-        .unwrap();
+    device_of_bob.set_up(PASSWORD).await.unwrap();
     ann.writes(general, "one").await;
 
     // The connection is lost before the device has looked at what came.

@@ -10,11 +10,15 @@
 )]
 
 mod automations;
+mod following;
 mod forgeries;
+mod large_channels;
 mod mailboxes;
 mod membership;
 mod one_time_keys;
+mod pages;
 mod recovery;
+mod sending;
 mod stored_secrets;
 #[expect(dead_code, reason = "it is shared with tests that need more of it")]
 mod support;

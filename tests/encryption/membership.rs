@@ -2,7 +2,7 @@
 
 use chatalot_client::{Decryption, Draft};
 
-use crate::support::people::{Person, id};
+use crate::support::people::{Person, history, id};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
@@ -33,14 +33,10 @@ async fn an_edit_is_read_in_its_place_and_nowhere_else() {
     let posted = ann.writes(general, "frist").await;
     let original = bob.next_message().await;
     assert_eq!(bob.reads_this(&original).await, "frist");
-    let edited = ann
-        .device
-        .edit(id(general), posted.message_id, Draft::of("first"));
+    let first = Draft::of("first");
+    let edited = ann.device.edit(id(general), posted.message_id, &first);
     edited.await.unwrap();
-    let history = bob.device.messages_after(id(general), 0).await.unwrap();
-    let chatalot_client::Message::Sealed(edited) = &history[0] else {
-        panic!("an encrypted message, not {history:?}");
-    };
+    let edited = &history(&bob.device, general).await[0];
     assert_eq!(bob.reads_this(edited).await, "first");
     let mut elsewhere = edited.clone();
     elsewhere.edited_at = None;
@@ -93,7 +89,7 @@ async fn who_leaves_in_the_middle_of_a_send_cannot_read_it() {
     let device = ann.device.clone();
     let channel = id(general);
     let sending =
-        tokio::spawn(async move { device.send(channel, Draft::of("not for carol")).await });
+        tokio::spawn(async move { device.send(channel, &Draft::of("not for carol")).await });
     let held = proxy.held().await;
     let left = carol.user.remove_from_channel(general, &carol.user.id);
     left.await.expect_done();
@@ -127,15 +123,15 @@ async fn who_joins_in_the_middle_of_a_send_reads_it() {
     let mut bob = Person::of(&bob, &[]).await;
     proxy.hold_the_next("/messages/");
     let (device, channel) = (ann.device.clone(), id(&side));
-    let sending = tokio::spawn(async move { device.send(channel, Draft::of("for both")).await });
+    let sending = tokio::spawn(async move { device.send(channel, &Draft::of("for both")).await });
     let held = proxy.held().await;
     let joined = bob.user.add_to_channel(&side, &bob.user.id);
     joined.await.expect_done();
     held.go_on();
     sending.await.unwrap().unwrap();
-    let history = bob.device.messages_after(channel, 0).await.unwrap();
-    let [chatalot_client::Message::Sealed(message)] = &history[..] else {
-        panic!("one encrypted message, not {history:?}");
+    let history = history(&bob.device, &side).await;
+    let [message] = &history[..] else {
+        panic!("one message, not {history:?}");
     };
     assert_eq!(bob.reads_this(message).await, "for both");
 }

@@ -24,7 +24,7 @@ async fn a_new_device_reads_the_history_with_the_recovery_key() {
     let (of_bob, of_ann) = (new.next_message().await, new.next_message().await);
     assert_eq!(new.device.recovery().await.unwrap(), Recovery::Locked);
     assert_eq!(new.tries(&of_bob).await, Decryption::Waiting);
-    let locked = new.device.send(id(general), Draft::of("too early")).await;
+    let locked = new.device.send(id(general), &Draft::of("too early")).await;
     assert!(matches!(locked, Err(Error::Locked)), "{locked:?}");
 
     let of_another = bob.device.make_recovery_key().await.unwrap();
@@ -85,7 +85,7 @@ async fn an_account_without_an_identity_is_told_to_set_it_up() {
     let bob = community.member("bob").await;
     let bob = crate::support::people::device(&bob, bob.origin(), &std::sync::Arc::default()).await;
     let general = id(&community.general);
-    let refused = bob.send(general, Draft::of("who am I?")).await;
+    let refused = bob.send(general, &Draft::of("who am I?")).await;
     assert!(matches!(refused, Err(Error::NotSetUp)), "{refused:?}");
     let refused = bob.unlock("anything").await;
     assert!(matches!(refused, Err(Error::NotSetUp)), "{refused:?}");
@@ -94,6 +94,6 @@ async fn an_account_without_an_identity_is_told_to_set_it_up() {
     bob.set_up(crate::support::fixtures::PASSWORD)
         .await
         .unwrap();
-    bob.send(general, Draft::of("I am bob")).await.unwrap();
+    bob.send(general, &Draft::of("I am bob")).await.unwrap();
     drop(ann);
 }

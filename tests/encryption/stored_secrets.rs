@@ -123,16 +123,12 @@ async fn the_database_holds_neither_what_was_said_nor_a_key_to_it() {
         bob.device.make_recovery_key().await.unwrap(),
     ];
     webhook.says(OF_THE_WEBHOOK).await;
-    let mentioning_bob = Draft {
-        body: OF_ANN.to_owned(),
-        mentions: vec![bob.device.user_id()],
-    };
-    ann.device.send(channel, mentioning_bob).await.unwrap();
+    let mentioning_bob = Draft::of(OF_ANN).mentioning([bob.device.user_id()]);
+    ann.device.send(channel, &mentioning_bob).await.unwrap();
     assert_eq!(bob.reads().await, OF_ANN);
     let posted = bob.writes(general, OF_BOB).await;
-    let edited = bob
-        .device
-        .edit(channel, posted.message_id, Draft::of(EDITED));
+    let new_text = Draft::of(EDITED);
+    let edited = bob.device.edit(channel, posted.message_id, &new_text);
     edited.await.unwrap();
     for text in [OF_ANN, OF_BOB] {
         assert_eq!(ann.reads().await, text);

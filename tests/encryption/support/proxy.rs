@@ -1,5 +1,5 @@
 //! Something that stands between a client and the server: it can hold a call until the test has
-//! done something else, change what the server answers, and tell what was said.
+//! done something else, change what the server answers or lose it, and tell what was said.
 
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ struct Shared {
     rewrite: Box<Rewrite>,
     /// A part of the path whose next call is held.
     hold: Mutex<Option<(String, mpsc::UnboundedSender<Held>)>>,
+    /// A part of the path, and to how many further calls of it the answers are lost.
+    lose: Mutex<Option<(String, usize)>>,
     exchanges: Mutex<Vec<Exchange>>,
     holding: mpsc::UnboundedSender<Held>,
 }
@@ -76,6 +78,7 @@ impl Proxy {
                 .unwrap(),
             rewrite: Box::new(rewrite),
             hold: Mutex::default(),
+            lose: Mutex::default(),
             exchanges: Mutex::default(),
             holding,
         });
@@ -89,7 +92,7 @@ impl Proxy {
         }
     }
 
-    /// The next PUT whose path has `part` in it waits.
+    /// The next call whose path has `part` in it waits.
     pub(crate) fn hold_the_next(&self, part: &str) {
         let held = (part.to_owned(), self.shared.holding.clone());
         *self.shared.hold.lock() = Some(held);
@@ -100,18 +103,39 @@ impl Proxy {
         self.held.recv().await.expect("a call that waits")
     }
 
+    /// The next `count` calls whose path has `part` in it reach the server, and their answers nobody.
+    pub(crate) fn lose_answers(&self, count: usize, part: &str) {
+        *self.shared.lose.lock() = Some((part.to_owned(), count));
+    }
+
     /// The PUTs whose path has `part` in it.
     pub(crate) fn puts(&self, part: &str) -> Vec<Exchange> {
+        self.exchanges("PUT", part)
+    }
+
+    /// The POSTs whose path has `part` in it.
+    pub(crate) fn posts(&self, part: &str) -> Vec<Exchange> {
+        self.exchanges("POST", part)
+    }
+
+    fn exchanges(&self, method: &str, part: &str) -> Vec<Exchange> {
         let exchanges = self.shared.exchanges.lock();
-        let puts = exchanges.iter().filter(|it| it.method == "PUT");
-        puts.filter(|it| it.path.contains(part)).cloned().collect()
+        let of_method = exchanges.iter().filter(|it| it.method == method);
+        of_method
+            .filter(|it| it.path.contains(part))
+            .cloned()
+            .collect()
     }
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(request)) = Request::read(&mut stream).await {
+        let path = request.path.clone();
         let (status, body) = shared.forward(request).await;
+        if shared.loses(&path) {
+            return;
+        }
         let headers = [(
             "content-type".to_owned(),
             if status < 400 {
@@ -135,10 +159,20 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 impl Shared {
+    /// Whether the answer to this call is lost.
+    fn loses(&self, path: &str) -> bool {
+        let mut lose = self.lose.lock();
+        match lose.as_mut() {
+            Some((part, count)) if *count > 0 && path.contains(part.as_str()) => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     async fn forward(&self, request: Request) -> (u16, Value) {
-        let is_held = |(part, _): &mut (String, _)| {
-            request.method == "PUT" && request.path.contains(part.as_str())
-        };
+        let is_held = |(part, _): &mut (String, _)| request.path.contains(part.as_str());
         let held = self.hold.lock().take_if(is_held);
         if let Some((_, test)) = held {
             let (go_on, waiting) = oneshot::channel();
