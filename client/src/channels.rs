@@ -74,6 +74,7 @@ impl Device {
             version: now.members_version,
             users: users.into_iter().map(|user| user.id).collect(),
         };
+        self.may_ask_for(&self.names.users(&members.users)?).await;
         let mut remembered = self.state.members.lock().await;
         if remembered.len() >= MOST_REMEMBERED {
             remembered.clear();

@@ -108,6 +108,7 @@ impl Device {
             let epoch = news.position.as_ref().map(|(_, epoch)| epoch);
             changed.extend(self.missed(epoch).await?);
         }
+        self.may_ask_for(&changed).await;
         let last = news.events.last().map(|event| event.id);
         let fresh = news.events.iter().filter(|event| event.id > *taken);
         let fresh: Vec<&ToDeviceEvent> = fresh.collect();
@@ -160,6 +161,8 @@ impl Device {
         if senders.is_empty() {
             return Ok(());
         }
+        // Who sends something is there.
+        self.may_ask_for(&self.names.users(&senders)?).await;
         match self.know(&senders).await {
             // The messages are not taken then, and come again.
             Err(error) if error.is_transient() => Err(error),
@@ -183,6 +186,7 @@ impl Device {
         }
         let marked = self.machine.mark_all_tracked_users_as_dirty().await;
         marked.map_err(Error::library)?;
+        self.may_ask_for_all().await;
         Ok(Vec::new())
     }
 }

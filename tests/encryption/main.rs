@@ -12,6 +12,7 @@
 mod automations;
 mod following;
 mod forgeries;
+mod leavers;
 mod mailboxes;
 mod membership;
 mod one_time_keys;
