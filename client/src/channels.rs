@@ -1,12 +1,11 @@
 //! Channels: who is in them, and what was said.
 
-use reqwest::Method;
 use serde::Deserialize;
 
 use crate::device::Device;
 use crate::error::Error;
 use crate::ids::{ChannelId, UserId};
-use crate::messages::Message;
+use crate::messages::Page;
 
 /// Of how many channels the members are remembered. Beyond that they are asked for again.
 const MOST_REMEMBERED: usize = 1000;
@@ -30,27 +29,41 @@ struct User {
     id: UserId,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    messages: Vec<Message>,
-}
-
 impl Device {
     /// The next messages of a channel after a place in it, at most 200; 0 is before the first.
     ///
     /// # Errors
     ///
     /// [`Error::Refused`] when the user is not in the channel.
-    pub async fn messages_after(
+    pub async fn messages_after(&self, channel: ChannelId, seq: i64) -> Result<Page, Error> {
+        let after = seq.to_string();
+        self.page(channel, &[("after", &after)]).await
+    }
+
+    /// The messages of a channel before a place in it, at most 200, or the newest. `has_more` tells
+    /// then whether there are more before them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when the user is not in the channel.
+    pub async fn messages_before(
         &self,
         channel: ChannelId,
-        seq: i64,
-    ) -> Result<Vec<Message>, Error> {
-        let segments = ["channels", &channel.to_string(), "messages"];
-        let call = self.api.call(Method::GET, &segments);
-        let call = call.query("after", &seq.to_string()).query("limit", "200");
-        let Page { messages } = call.fetch().await?;
-        Ok(messages)
+        seq: Option<i64>,
+    ) -> Result<Page, Error> {
+        match seq {
+            Some(seq) => self.page(channel, &[("before", &seq.to_string())]).await,
+            None => self.page(channel, &[]).await,
+        }
+    }
+
+    async fn page(&self, channel: ChannelId, part: &[(&str, &str)]) -> Result<Page, Error> {
+        let channel = channel.to_string();
+        let call = self.api.get(&["channels", &channel, "messages"]);
+        let call = part
+            .iter()
+            .fold(call, |call, (name, value)| call.query(name, value));
+        call.query("limit", "200").fetch().await
     }
 
     /// The members of a channel, as they were when they were last asked for.

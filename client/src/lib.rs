@@ -47,7 +47,7 @@ pub use incoming::{News, Received};
 pub use live::Live;
 pub use matrix_sdk_crypto;
 pub use matrix_sdk_crypto::store::{IntoCryptoStore, MemoryStore};
-pub use messages::{Message, SealedMessage};
+pub use messages::{Message, Page, SealedMessage, WebhookMessage};
 pub use own_identity::Recovery;
 pub use plaintext::Plaintext;
 pub use reading::{Decryption, Refusal};

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::support::fixtures::{PASSWORD, User};
-use crate::support::people::{Person, id};
+use crate::support::people::{Person, history};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
@@ -103,12 +103,9 @@ async fn the_example_posts_what_members_read_also_after_it_has_signed_out() {
     let store = std::sync::Arc::default();
     let device = crate::support::people::device(&robot, robot.origin(), &store).await;
     device.unlock(&recovery_key).await.unwrap();
-    let history = device.messages_after(id(general), 0).await.unwrap();
+    let history = history(&device, general).await;
     assert_eq!(history.len(), 2);
     for message in history {
-        let chatalot_client::Message::Sealed(message) = message else {
-            panic!("an encrypted message, not {message:?}");
-        };
         let decrypted = device.decrypt(&message).await.unwrap();
         let is_clear = matches!(decrypted, chatalot_client::Decryption::Clear { .. });
         assert!(is_clear, "{decrypted:?}");
@@ -130,11 +127,9 @@ async fn the_example_posts_once_when_answers_get_lost() {
     let post = [general, "once"];
     let message_id = said(&run_at(&proxy.origin, &robot, key, &post, "").await);
     assert_eq!(proxy.puts("/messages/").len(), 6);
-    let history = ann.device.messages_after(id(general), 0).await.unwrap();
-    let [chatalot_client::Message::Sealed(message)] = &history[..] else {
-        panic!("one encrypted message, not {history:?}");
-    };
-    assert_eq!(message.id.to_string(), message_id);
+    let history = history(&ann.device, general).await;
+    let ids: Vec<String> = history.iter().map(|it| it.id.to_string()).collect();
+    assert_eq!(ids, [message_id]);
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chatalot_client::matrix_sdk_crypto::OlmMachine;
-use chatalot_client::{Decryption, Message, MessageId, Refusal};
+use chatalot_client::{Decryption, MessageId, Refusal};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::support::people::{Person, id};
+use crate::support::people::{Person, history};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
@@ -38,9 +38,9 @@ async fn a_message_with_another_authors_name_on_it_is_refused() {
     let true_one = bob.next_message().await;
     assert_eq!(bob.reads_this(&true_one).await, "I am ann");
 
-    let told = bob.device.messages_after(id(general), 0).await.unwrap();
-    let [Message::Sealed(false_one)] = &told[..] else {
-        panic!("one encrypted message, not {told:?}");
+    let told = history(&bob.device, general).await;
+    let [false_one] = &told[..] else {
+        panic!("one message, not {told:?}");
     };
     assert_eq!(false_one.author.to_string(), carol.id);
     let refused = Decryption::Refused(Refusal::OtherAuthor);

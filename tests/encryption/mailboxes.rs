@@ -6,7 +6,7 @@ use chatalot_client::{Decryption, Device, Frame, News, Session, Socket, ToDevice
 use tokio::time::timeout;
 
 use crate::support::fixtures::{PASSWORD, User};
-use crate::support::people::{DEADLINE, Person, device, id};
+use crate::support::people::{DEADLINE, Person, device, history};
 use crate::support::server::TestServer;
 
 /// Opens a socket of the user's session and waits for messages to its device.
@@ -34,11 +34,9 @@ async fn take(device: &Device, events: &[ToDeviceEvent]) -> Option<i64> {
 
 /// What the newest message of the channel says to `device`.
 pub(crate) async fn newest(device: &Device, channel: &str) -> Decryption {
-    let messages = device.messages_after(id(channel), 0).await.unwrap();
-    match messages.last().expect("a message") {
-        chatalot_client::Message::Sealed(message) => device.decrypt(message).await.unwrap(),
-        other => panic!("an encrypted message, not {other:?}"),
-    }
+    let messages = history(device, channel).await;
+    let newest = messages.last().expect("a message");
+    device.decrypt(newest).await.unwrap()
 }
 
 pub(crate) fn text(decryption: Decryption) -> String {

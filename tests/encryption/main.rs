@@ -16,6 +16,7 @@ mod leavers;
 mod mailboxes;
 mod membership;
 mod one_time_keys;
+mod pages;
 mod recovery;
 mod sending;
 mod stored_secrets;

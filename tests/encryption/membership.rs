@@ -2,7 +2,7 @@
 
 use chatalot_client::{Decryption, Draft};
 
-use crate::support::people::{Person, id};
+use crate::support::people::{Person, history, id};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
@@ -36,10 +36,7 @@ async fn an_edit_is_read_in_its_place_and_nowhere_else() {
     let first = Draft::of("first");
     let edited = ann.device.edit(id(general), posted.message_id, &first);
     edited.await.unwrap();
-    let history = bob.device.messages_after(id(general), 0).await.unwrap();
-    let chatalot_client::Message::Sealed(edited) = &history[0] else {
-        panic!("an encrypted message, not {history:?}");
-    };
+    let edited = &history(&bob.device, general).await[0];
     assert_eq!(bob.reads_this(edited).await, "first");
     let mut elsewhere = edited.clone();
     elsewhere.edited_at = None;
@@ -132,9 +129,9 @@ async fn who_joins_in_the_middle_of_a_send_reads_it() {
     joined.await.expect_done();
     held.go_on();
     sending.await.unwrap().unwrap();
-    let history = bob.device.messages_after(channel, 0).await.unwrap();
-    let [chatalot_client::Message::Sealed(message)] = &history[..] else {
-        panic!("one encrypted message, not {history:?}");
+    let history = history(&bob.device, &side).await;
+    let [message] = &history[..] else {
+        panic!("one message, not {history:?}");
     };
     assert_eq!(bob.reads_this(message).await, "for both");
 }

@@ -6,7 +6,7 @@ use chatalot_client::Frame;
 use serde_json::json;
 
 use crate::support::fixtures::PASSWORD;
-use crate::support::people::{Person, device};
+use crate::support::people::{Person, device, history};
 use crate::support::server::TestServer;
 
 /// More than a device keeps on the server.
@@ -70,17 +70,8 @@ async fn whoever_is_away_is_reached_by_the_fallback_key_and_makes_new_keys_when_
     let (counts, unused_fallback_keys) = told.unwrap();
     assert_eq!(counts["signed_curve25519"], 0);
     assert!(unused_fallback_keys.is_empty(), "{unused_fallback_keys:?}");
-    let channel = crate::support::people::id(general);
-    for (message, text) in away
-        .messages_after(channel, 0)
-        .await
-        .unwrap()
-        .iter()
-        .zip(["can you hear me?", "and me?"])
-    {
-        let chatalot_client::Message::Sealed(message) = message else {
-            panic!("an encrypted message, not {message:?}");
-        };
+    let messages = history(&away, general).await;
+    for (message, text) in messages.iter().zip(["can you hear me?", "and me?"]) {
         match away.decrypt(message).await.unwrap() {
             chatalot_client::Decryption::Clear { plaintext, .. } => {
                 assert_eq!(plaintext.body, text);

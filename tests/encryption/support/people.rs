@@ -37,6 +37,24 @@ pub(crate) fn id(channel: &str) -> ChannelId {
     channel.parse().unwrap()
 }
 
+/// All messages of a channel, which must be encrypted ones.
+pub(crate) async fn history(device: &Device, channel: &str) -> Vec<SealedMessage> {
+    let (mut history, mut last) = (Vec::new(), 0);
+    loop {
+        let page = device.messages_after(id(channel), last).await.unwrap();
+        for message in page.messages {
+            last = message.seq();
+            match message {
+                Message::Sealed(message) => history.push(message),
+                other => panic!("an encrypted message, not {other:?}"),
+            }
+        }
+        if !page.has_more {
+            return history;
+        }
+    }
+}
+
 impl Person {
     /// `user` with the identity that their first device makes, watching channels from their
     /// beginning on.
