@@ -96,6 +96,11 @@ impl Device {
         Ok(members)
     }
 
+    /// What is known of the members of any channel is out of date.
+    pub(crate) async fn forget_all_members(&self) {
+        self.state.members.lock().await.clear();
+    }
+
     /// What is known of the members is out of date.
     pub(crate) async fn forget_members(&self, channel: ChannelId) {
         self.state.members.lock().await.remove(&channel);

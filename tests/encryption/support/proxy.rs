@@ -108,6 +108,11 @@ impl Proxy {
         *self.shared.lose.lock() = Some((part.to_owned(), count));
     }
 
+    /// The GETs whose path has `part` in it.
+    pub(crate) fn gets(&self, part: &str) -> Vec<Exchange> {
+        self.exchanges("GET", part)
+    }
+
     /// The PUTs whose path has `part` in it.
     pub(crate) fn puts(&self, part: &str) -> Vec<Exchange> {
         self.exchanges("PUT", part)
