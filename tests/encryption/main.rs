@@ -12,6 +12,7 @@
 mod automations;
 mod following;
 mod forgeries;
+mod impostors;
 mod leavers;
 mod mailboxes;
 mod membership;
