@@ -70,7 +70,11 @@ impl Device {
         let plaintext = Plaintext::of(channel, draft);
         let (id, txn_id) = (channel.to_string(), draft.transaction_id.as_str());
         let segments = ["channels", &id, "messages", txn_id];
-        self.deliver(&plaintext, Method::PUT, &segments).await
+        let posted: Posted = self.deliver(&plaintext, Method::PUT, &segments).await?;
+        let noted = self.note_sent(channel, posted.message_id, &draft.transaction_id);
+        // The message is there, whatever the store says.
+        let _not_remembered = noted.await;
+        Ok(posted)
     }
 
     /// Gives a message of one's own the text and the mentions of a draft, whose transaction id plays

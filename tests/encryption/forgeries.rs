@@ -109,6 +109,29 @@ async fn the_same_envelope_again_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_device_knows_its_own_message_when_it_comes_again() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let ann = Person::of(&community.owner, &[]).await;
+    let posted = ann.writes(general, "once").await;
+    let [original] = &history(&ann.device, general).await[..] else {
+        panic!("one message");
+    };
+    // The repeat comes first, and the original was never read.
+    let mut repeat = original.clone();
+    repeat.id = MessageId(uuid::Uuid::now_v7());
+    repeat.seq += 7;
+    let refused = Decryption::Refused(Refusal::Repeated);
+    assert_eq!(ann.tries(&repeat).await, refused);
+    // Neither is it believed in a place before it.
+    repeat.seq = posted.seq - 1;
+    assert_eq!(ann.tries(&repeat).await, refused);
+    let decrypted = ann.tries(original).await;
+    assert_eq!(crate::mailboxes::text(decrypted), "once");
+}
+
+#[tokio::test]
 async fn what_was_written_for_another_channel_is_refused() {
     let server = TestServer::start().await;
     let community = server.community().await;
