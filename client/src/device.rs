@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
 use matrix_sdk_crypto::OlmMachine;
@@ -24,6 +24,11 @@ use crate::session::Session;
 ///
 /// Clones are the same device. Only one process may have a device open at a time: the keys of its
 /// sessions go on with each message.
+///
+/// What others send to the device, such as the keys of their messages, comes on a connection:
+/// [`Device::follow`]. One that only writes needs none: it asks for the members' keys before each
+/// message then. But a device that stays for long should be followed, or else the one-time keys that
+/// others begin with run out.
 #[derive(Clone)]
 pub struct Device {
     pub(crate) api: Api,
@@ -51,6 +56,8 @@ pub(crate) struct State {
     pub(crate) backup: Mutex<Option<String>>,
     /// Whether the server has an identity of the user. The store may have one that never got there.
     pub(crate) published: AtomicBool,
+    /// How many connections tell this device what happens.
+    pub(crate) connections: AtomicUsize,
 }
 
 impl fmt::Debug for Device {

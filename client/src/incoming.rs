@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::Error;
 use crate::frames::{Frame, ToDeviceEvent};
+use crate::ids::UserId;
 use crate::names::user_id_in;
 
 /// Where it is kept up to which place in the order of changes of users' devices this device knows
@@ -157,6 +158,16 @@ impl Device {
             acknowledge: last,
             sessions: keys.into_iter().map(|key| key.session_id).collect(),
         })
+    }
+
+    /// Has the devices of these users asked for again, because nobody tells this one what changes.
+    pub(crate) async fn expect_new_devices_of(&self, users: &[UserId]) -> Result<(), Error> {
+        let names = self.names.users(users)?;
+        let changed = News {
+            changed: names.into_iter().map(Into::into).collect(),
+            ..News::default()
+        };
+        self.receive(changed).await.map(drop)
     }
 
     /// Learns the identities of those who sent keys. A key is believed by who vouched for its sender's

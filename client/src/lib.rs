@@ -27,6 +27,7 @@ mod left_out;
 mod live;
 mod messages;
 mod names;
+mod others_keys;
 mod own_identity;
 mod plaintext;
 mod reading;

@@ -1,6 +1,7 @@
 //! A device that follows what happens.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 
@@ -20,11 +21,29 @@ pub struct Live {
     device: Device,
     /// Gone when the connection has ended.
     socket: Option<Socket>,
+    /// There as long as the device is told what happens.
+    followed: Option<Followed>,
     /// A frame that is being taken in. It is here, so that a caller who stops waiting loses nothing.
     taking: Option<BoxFuture<'static, Result<Taken, Error>>>,
     /// Up to where messages to the device were taken in, if the server was not told yet.
     acknowledge: Option<i64>,
     epoch: String,
+}
+
+/// A device that is told what happens.
+struct Followed(Device);
+
+impl Followed {
+    fn new(device: Device) -> Self {
+        device.state.connections.fetch_add(1, Ordering::Relaxed);
+        Self(device)
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.0.state.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A frame whose news are in the device's store.
@@ -65,6 +84,7 @@ impl Device {
         let mut live = Live {
             device: self.clone(),
             socket: Some(Socket::connect(session).await?),
+            followed: None,
             taking: None,
             acknowledge: None,
             epoch: String::new(),
@@ -74,10 +94,16 @@ impl Device {
             return Err(Error::Unexpected(text.to_owned()));
         };
         live.epoch = epoch;
+        live.followed = Some(Followed::new(self.clone()));
         if !channels.is_empty() {
             live.watch(channels, None).await?;
         }
         Ok(live)
+    }
+
+    /// Whether a connection tells this device whose devices change.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.state.connections.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -152,6 +178,7 @@ impl Live {
     fn end_with<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
         if done.is_err() {
             self.socket = None;
+            self.followed = None;
         }
         done
     }

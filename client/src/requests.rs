@@ -4,15 +4,11 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use matrix_sdk_crypto::types::requests::{
-    AnyIncomingResponse, AnyOutgoingRequest, KeysQueryRequest, ToDeviceRequest,
+    AnyIncomingResponse, AnyOutgoingRequest, ToDeviceRequest,
 };
-use ruma::api::client::keys::{claim_keys, get_keys, upload_keys, upload_signatures};
+use ruma::api::client::keys::{upload_keys, upload_signatures};
 use ruma::api::client::to_device::send_event_to_device;
-use ruma::encryption::{CrossSigningKey, DeviceKeys, OneTimeKey};
-use ruma::serde::Raw;
-use ruma::{
-    OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, TransactionId, UInt,
-};
+use ruma::{OneTimeKeyAlgorithm, TransactionId, UInt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,22 +45,6 @@ impl Kind {
 #[derive(Deserialize)]
 struct Uploaded {
     one_time_key_counts: BTreeMap<OneTimeKeyAlgorithm, UInt>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Queried {
-    device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,
-    master_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
-    self_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
-    user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
-}
-
-type DeviceOneTimeKeys = BTreeMap<OwnedDeviceId, BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>>;
-
-#[derive(Deserialize)]
-struct Claimed {
-    one_time_keys: BTreeMap<OwnedUserId, DeviceOneTimeKeys>,
 }
 
 impl Device {
@@ -163,13 +143,7 @@ impl Device {
                     .await
             }
             AnyOutgoingRequest::KeysQuery(request) => self.query_keys(id, request).await.map(drop),
-            AnyOutgoingRequest::KeysClaim(request) => {
-                let body = json!({"one_time_keys": request.one_time_keys});
-                let call = self.api.post(&["e2ee", "keys", "claim"]);
-                let Claimed { one_time_keys } = call.send(&body).await?;
-                let answer = claim_keys::v3::Response::new(one_time_keys);
-                self.mark(id, AnyIncomingResponse::KeysClaim(&answer)).await
-            }
+            AnyOutgoingRequest::KeysClaim(request) => self.claim_keys(id, request).await,
             AnyOutgoingRequest::ToDeviceRequest(request) => self.send_to_devices(id, request).await,
             AnyOutgoingRequest::SignatureUpload(request) => {
                 let call = self.api.post(&["e2ee", "keys", "signatures", "upload"]);
@@ -202,26 +176,8 @@ impl Device {
         Ok(upload_keys::v3::Response::new(one_time_key_counts))
     }
 
-    /// Asks for the keys of users, and gives the answer to the library and to the caller.
-    pub(crate) async fn query_keys(
-        &self,
-        id: &TransactionId,
-        request: &KeysQueryRequest,
-    ) -> Result<get_keys::v3::Response, Error> {
-        let body = json!({"device_keys": request.device_keys});
-        let call = self.api.post(&["e2ee", "keys", "query"]);
-        let keys: Queried = call.send(&body).await?;
-        let mut answer = get_keys::v3::Response::new();
-        answer.device_keys = keys.device_keys;
-        answer.master_keys = keys.master_keys;
-        answer.self_signing_keys = keys.self_signing_keys;
-        answer.user_signing_keys = keys.user_signing_keys;
-        self.mark(id, AnyIncomingResponse::KeysQuery(&answer))
-            .await?;
-        Ok(answer)
-    }
-
-    /// Sends messages to devices. A repeat is recognised by its transaction.
+    /// Sends messages to devices. A repeat is recognised by its transaction. The library makes
+    /// requests for 250 devices at most, with 2.5 KiB for each, which the server takes.
     pub(crate) async fn send_to_devices(
         &self,
         id: &TransactionId,

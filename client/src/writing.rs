@@ -131,6 +131,10 @@ impl Device {
 
     async fn encrypt(&self, plaintext: &Plaintext) -> Result<Sealed, Error> {
         let channel = plaintext.channel_id;
+        if !self.is_followed() {
+            self.expect_new_devices_of(&self.members(channel).await?.users)
+                .await?;
+        }
         let _one_after_the_other = self.state.writing.lock().await;
         let members = self.members(channel).await?;
         self.know(&members.users).await?;

@@ -1,21 +1,23 @@
-//! The example for automations with something to hide, as a program of its own.
+//! The examples for automations with something to hide, as programs of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use tokio::io::AsyncWriteExt as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::support::fixtures::{PASSWORD, User};
-use crate::support::people::{Person, history};
+use crate::support::people::{DEADLINE, Person, history};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
-/// The example, which cargo builds with the tests of its own package.
-fn example() -> PathBuf {
+/// An example, which cargo builds with the tests of its own package.
+fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let target = own.parent().and_then(Path::parent).unwrap();
-    let example = target.join("examples/post_encrypted");
+    let example = target.join("examples").join(name);
     assert!(
         example.is_file(),
         "{} is missing: run `cargo build -p chatalot-client --examples` first, or \
@@ -25,22 +27,10 @@ fn example() -> PathBuf {
     example
 }
 
-/// Runs the example for `user`, with `input` on its standard input.
-async fn run(user: &User, recovery_key: Option<&str>, arguments: &[&str], input: &str) -> Output {
-    run_at(user.origin(), user, recovery_key, arguments, input).await
-}
-
-/// The same with a server that is at `origin`.
-async fn run_at(
-    origin: &str,
-    user: &User,
-    recovery_key: Option<&str>,
-    arguments: &[&str],
-    input: &str,
-) -> Output {
-    let mut program = Command::new(example());
+/// An example for `user`, at a server that is at `origin`.
+fn program(name: &str, origin: &str, user: &User, recovery_key: Option<&str>) -> Command {
+    let mut program = Command::new(example(name));
     program
-        .args(arguments)
         .env_clear()
         .env("CHATALOT_URL", origin)
         .env("CHATALOT_USERNAME", &user.username)
@@ -52,7 +42,24 @@ async fn run_at(
     if let Some(key) = recovery_key {
         program.env("CHATALOT_RECOVERY_KEY", key);
     }
-    let mut child = program.spawn().unwrap();
+    program
+}
+
+/// Posts with the example for `user`, with `input` on its standard input.
+async fn run(user: &User, recovery_key: Option<&str>, arguments: &[&str], input: &str) -> Output {
+    run_at(user.origin(), user, recovery_key, arguments, input).await
+}
+
+/// The same at a server that is at `origin`.
+async fn run_at(
+    origin: &str,
+    user: &User,
+    recovery_key: Option<&str>,
+    arguments: &[&str],
+    input: &str,
+) -> Output {
+    let mut program = program("post_encrypted", origin, user, recovery_key);
+    let mut child = program.args(arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A program that does not read what it gets may be gone already.
     let _ = stdin.write_all(input.as_bytes()).await;
@@ -161,6 +168,46 @@ async fn the_example_says_what_to_change_and_leaves_no_session_behind() {
             assert!(!complaint.contains(secret), "{complaint}");
         }
     }
+    let sessions = robot.sessions().await.expect_status(200);
+    assert_eq!(sessions.list().len(), 1, "{}", sessions.text);
+}
+
+async fn next_line(lines: &mut Lines<impl tokio::io::AsyncBufRead + Unpin>) -> String {
+    let line = timeout(DEADLINE, lines.next_line()).await;
+    line.expect("a line in time").unwrap().expect("a line")
+}
+
+#[tokio::test]
+async fn the_example_that_reads_prints_what_is_written_until_it_is_interrupted() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let mut program = program(
+        "read_encrypted",
+        robot.origin(),
+        &robot,
+        Some(recovery_key.as_str()),
+    );
+    let mut child = program.arg(general).spawn().unwrap();
+    let mut complaints = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(next_line(&mut complaints).await, "read_encrypted: reading");
+    let ann = Person::of(&community.owner, &[]).await;
+    for text in ["status?", "and in\ntwo lines"] {
+        let posted = ann.writes(general, text).await;
+        let line: Value = serde_json::from_str(&next_line(&mut lines).await).unwrap();
+        let expected =
+            json!({"message_id": posted.message_id, "author": ann.user.id, "text": text});
+        assert_eq!(line, expected);
+    }
+    let process = child.id().unwrap().to_string();
+    let interrupt = Command::new("kill").args(["-INT", &process]).status().await;
+    assert!(interrupt.unwrap().success());
+    let ended = timeout(DEADLINE, child.wait()).await.expect("its end");
+    assert!(ended.unwrap().success());
+    // It signed out: only the session of the test is left.
     let sessions = robot.sessions().await.expect_status(200);
     assert_eq!(sessions.list().len(), 1, "{}", sessions.text);
 }

@@ -13,6 +13,7 @@ mod automations;
 mod following;
 mod forgeries;
 mod impostors;
+mod large_channels;
 mod leavers;
 mod mailboxes;
 mod membership;

@@ -94,3 +94,24 @@ async fn one_draft_may_be_the_new_text_of_two_messages() {
     }
     assert_eq!(all(&mut ann, general).await, ["withdrawn", "withdrawn"]);
 }
+
+#[tokio::test]
+async fn a_program_that_only_sends_writes_to_devices_that_came_meanwhile() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let bob = community.member("bob").await;
+    let bob = Person::of(&bob, &[]).await;
+    let recovery_key = bob.device.make_recovery_key().await.unwrap();
+    let ann = &community.owner;
+    let ann = crate::support::people::device(ann, ann.origin(), &std::sync::Arc::default()).await;
+    ann.set_up(crate::support::fixtures::PASSWORD)
+        .await
+        .unwrap();
+    ann.send(id(general), &Draft::of("one")).await.unwrap();
+    let mut new = bob.on_a_new_device(&[general]).await;
+    new.device.unlock(&recovery_key).await.unwrap();
+    ann.send(id(general), &Draft::of("two")).await.unwrap();
+    let _before = new.next_message().await;
+    assert_eq!(new.reads().await, "two");
+}

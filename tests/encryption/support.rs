@@ -6,6 +6,7 @@ pub(crate) mod answer;
 pub(crate) mod client;
 #[path = "../api/support/contract.rs"]
 pub(crate) mod contract;
+pub(crate) mod crowd;
 #[path = "../api/support/database.rs"]
 pub(crate) mod database;
 #[path = "../api/support/endpoints.rs"]
