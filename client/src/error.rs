@@ -31,7 +31,7 @@ pub enum Error {
     #[error("the server said something unexpected: {0}")]
     Unexpected(String),
     /// The socket ended, with this code if the server gave one.
-    #[error("the connection ended (code {0:?})")]
+    #[error("the connection ended ({})", .0.map_or("without a code".to_owned(), |code| format!("code {code}")))]
     Closed(Option<u16>),
     /// The account has no cross-signing identity, so nobody could tell whom a message is from.
     #[error("encryption is not set up for this account: do that first, once")]
@@ -42,8 +42,9 @@ pub enum Error {
     /// That is no recovery key, or not that of this account.
     #[error("this is not the recovery key of this account, or not the newest one")]
     WrongRecoveryKey,
-    /// Members have other identities than they had, and nobody has looked at that.
-    #[error("the identity of {0:?} has changed: find out why, and acknowledge it before you go on")]
+    /// Members have other identities than they had, and nobody has looked at that:
+    /// [`Device::acknowledge_identity`](crate::Device::acknowledge_identity) goes on with them.
+    #[error("the identity of {} has changed: find out why, and acknowledge it before you go on", listed(.0))]
     IdentityChanged(Vec<UserId>),
     /// What is to be sent cannot be put into an envelope.
     #[error("this cannot be encrypted: {0}")]
@@ -70,7 +71,7 @@ impl Error {
     }
 
     /// Whether the same may work a little later, because the server could not be reached, was busy
-    /// or was just stopping. Calls were made again a few times by then.
+    /// or was just stopping. Calls that may be made twice were made a few times by then.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -89,6 +90,11 @@ impl Error {
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)
     }
+}
+
+fn listed(users: &[UserId]) -> String {
+    let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+    users.join(", ")
 }
 
 /// A refusal of the server: RFC 9457, with this server's codes.

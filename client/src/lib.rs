@@ -2,7 +2,13 @@
 //!
 //! A program signs in as a user ([`Session`]), opens the device that this makes ([`Device`]),
 //! proves that it is the user's ([`Device::unlock`], or [`Device::set_up`] the first time), and then
-//! sends and decrypts. What it writes the web client reads, and the other way round.
+//! sends ([`Device::send`]), follows what happens ([`Device::follow`]) and decrypts
+//! ([`Device::decrypt`]). What it writes the web client reads, and the other way round. The examples of
+//! this crate are two whole programs, one that posts and one that reads.
+//!
+//! Connections fail and servers are restarted. [`Error::is_transient`] says whether to try again; a
+//! [`Draft`] that is sent again is in the channel once, and a [`Live`] that is opened again is told
+//! what the one before had not taken in.
 //!
 //! There is no cryptography here: that is done by `matrix-sdk-crypto`. This crate carries its
 //! requests to the server and the server's news to it, and does a client's duties: keys go only to
