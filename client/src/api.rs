@@ -89,6 +89,7 @@ impl Api {
             url,
             body: None,
             attempts: MOST_ATTEMPTS,
+            tells_doubt: false,
         }
     }
 
@@ -113,6 +114,7 @@ pub(crate) struct Call<'a> {
     url: Url,
     body: Option<Vec<u8>>,
     attempts: u32,
+    tells_doubt: bool,
 }
 
 impl Call<'_> {
@@ -124,6 +126,13 @@ impl Call<'_> {
     /// For the few calls that do something else when they are made twice.
     pub(crate) fn once(mut self) -> Self {
         self.attempts = 1;
+        self
+    }
+
+    /// For the calls whose caller has to know whether a refusal means that nothing was done: it does
+    /// not when the answer to an earlier attempt was lost.
+    pub(crate) fn telling_doubt(mut self) -> Self {
+        self.tells_doubt = true;
         self
     }
 
@@ -141,8 +150,10 @@ impl Call<'_> {
         let text = self.answer().await?;
         // A success without anything to say is read as null.
         let text = if text.is_empty() { "null" } else { &text };
-        serde_json::from_str(text)
-            .map_err(|error| Error::Unexpected(format!("{}: {error}", self.url.path())))
+        serde_json::from_str(text).map_err(|error| {
+            let error = Error::Unexpected(format!("{}: {error}", self.url.path()));
+            self.in_doubt(true, error)
+        })
     }
 
     /// The same; `None` if there is no such thing.
@@ -156,19 +167,28 @@ impl Call<'_> {
 
     async fn answer(&self) -> Result<String, Error> {
         let mut attempt = 1;
+        let mut is_in_doubt = false;
         loop {
             let error = match self.attempt().await {
                 Ok(text) => return Ok(text),
                 Err(error) => error,
             };
-            let Some(pause) = pause_after(&error, attempt) else {
-                return Err(error);
-            };
-            if attempt >= self.attempts {
-                return Err(error);
+            is_in_doubt |= leaves_doubt(&error);
+            match pause_after(&error, attempt) {
+                Some(pause) if attempt < self.attempts => tokio::time::sleep(pause).await,
+                _ => return Err(self.in_doubt(is_in_doubt, error)),
             }
-            tokio::time::sleep(pause).await;
             attempt += 1;
+        }
+    }
+
+    /// The error of the last attempt, if any attempt may have done what was asked for. One after
+    /// which it can be tried again says so already.
+    fn in_doubt(&self, is_in_doubt: bool, error: Error) -> Error {
+        if self.tells_doubt && is_in_doubt && !error.is_transient() {
+            Error::OutcomeUnknown(Box::new(error))
+        } else {
+            error
         }
     }
 
@@ -217,6 +237,14 @@ fn unanswered(error: reqwest::Error) -> Error {
         source = cause.source();
     }
     Error::Network(text)
+}
+
+/// Whether something may have been done, for all that this error tells.
+fn leaves_doubt(error: &Error) -> bool {
+    match error {
+        Error::Network(_) | Error::Unexpected(_) => true,
+        error => error.code() == Some("outcome_unknown"),
+    }
 }
 
 /// How long to wait before another attempt; `None` when it would be for nothing.

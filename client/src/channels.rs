@@ -87,12 +87,18 @@ impl Device {
             version: now.members_version,
             users: users.into_iter().map(|user| user.id).collect(),
         };
+        self.may_ask_for(&self.names.users(&members.users)?).await;
         let mut remembered = self.state.members.lock().await;
         if remembered.len() >= MOST_REMEMBERED {
             remembered.clear();
         }
         remembered.insert(channel, members.clone());
         Ok(members)
+    }
+
+    /// What is known of the members of any channel is out of date.
+    pub(crate) async fn forget_all_members(&self) {
+        self.state.members.lock().await.clear();
     }
 
     /// What is known of the members is out of date.

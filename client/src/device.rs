@@ -15,6 +15,7 @@ use crate::channels::Members;
 use crate::error::Error;
 use crate::ids::{ChannelId, UserId};
 use crate::incoming::News;
+use crate::left_out::LeftOut;
 use crate::names::Names;
 use crate::requests::Kind;
 use crate::session::Session;
@@ -43,8 +44,8 @@ pub(crate) struct State {
     pub(crate) taken: Mutex<i64>,
     /// Held while a message is encrypted, so that its channel's key is that of its members.
     pub(crate) writing: Mutex<()>,
-    /// Held while the library's requests are sent.
-    pub(crate) requests: Mutex<()>,
+    /// Held while the library's requests are sent: whom it is for nothing to ask for.
+    pub(crate) requests: Mutex<LeftOut>,
     /// Held while it is found out whether a message is a repeat.
     pub(crate) replays: Mutex<()>,
     /// Who is in which channel, as far as this device knows.

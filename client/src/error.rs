@@ -23,6 +23,10 @@ pub enum Error {
     /// The server said no.
     #[error(transparent)]
     Refused(#[from] Problem),
+    /// The answer to an attempt was lost, and a later attempt failed as is told: what was asked for
+    /// may have been done or not.
+    #[error("it may have been done or not: {0}")]
+    OutcomeUnknown(Box<Self>),
     /// The server said something that this client does not understand.
     #[error("the server said something unexpected: {0}")]
     Unexpected(String),
@@ -61,6 +65,7 @@ impl Error {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(problem) => Some(&problem.code),
+            Self::OutcomeUnknown(error) => error.code(),
             _ => None,
         }
     }

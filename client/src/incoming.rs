@@ -106,9 +106,20 @@ impl Device {
         let mut taken = self.state.taken.lock().await;
         let mut changed = names(&news.changed);
         if news.position.is_some() || news.limited {
+            let mut known: Option<(i64, String)> = self.stored(POSITION).await?;
             let epoch = news.position.as_ref().map(|(_, epoch)| epoch);
-            changed.extend(self.missed(epoch).await?);
+            if known
+                .take_if(|(_, known)| epoch.is_some_and(|it| it != known))
+                .is_some()
+            {
+                // Places and states of an earlier history mean nothing in this one.
+                *taken = 0;
+                self.forget_all_members().await;
+            }
+            let since = known.map(|(since, _)| since);
+            changed.extend(self.missed(since).await?);
         }
+        self.may_ask_for(&changed).await;
         let last = news.events.last().map(|event| event.id);
         let fresh = news.events.iter().filter(|event| event.id > *taken);
         let fresh: Vec<&ToDeviceEvent> = fresh.collect();
@@ -171,6 +182,8 @@ impl Device {
         if senders.is_empty() {
             return Ok(());
         }
+        // Who sends something is there.
+        self.may_ask_for(&self.names.users(&senders)?).await;
         match self.know(&senders).await {
             // The messages are not taken then, and come again.
             Err(error) if error.is_transient() => Err(error),
@@ -179,12 +192,10 @@ impl Device {
         }
     }
 
-    /// Users whose devices changed while nobody told this device. `epoch` is the present one, if it
-    /// may be another one than that of the last connection.
-    async fn missed(&self, epoch: Option<&String>) -> Result<Vec<OwnedUserId>, Error> {
-        let known: Option<(i64, String)> = self.stored(POSITION).await?;
-        let of_present = known.filter(|(_, known)| epoch.is_none_or(|epoch| epoch == known));
-        if let Some((since, _)) = of_present {
+    /// Users whose devices changed since a place in their order, while nobody told this device. When
+    /// there is no such place, it is everybody: that is more than the server could name.
+    async fn missed(&self, since: Option<i64>) -> Result<Vec<OwnedUserId>, Error> {
+        if let Some(since) = since {
             let call = self.api.get(&["e2ee", "keys", "changes"]);
             let changes = call.query("from", &since.to_string()).fetch::<Changes>();
             // Without an answer it is not known who they are: then it may be anybody.
@@ -194,6 +205,7 @@ impl Device {
         }
         let marked = self.machine.mark_all_tracked_users_as_dirty().await;
         marked.map_err(Error::library)?;
+        self.may_ask_for_all().await;
         Ok(Vec::new())
     }
 }

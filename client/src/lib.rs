@@ -29,6 +29,7 @@ mod frames;
 mod identities;
 mod ids;
 mod incoming;
+mod left_out;
 mod live;
 mod messages;
 mod names;

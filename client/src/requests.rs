@@ -77,7 +77,7 @@ impl Device {
 
     /// What could not be sent, by its kind.
     async fn drain(&self) -> Result<Vec<(Kind, Error)>, Error> {
-        let _one_after_the_other = self.state.requests.lock().await;
+        let mut left_out = self.state.requests.lock().await;
         let mut failures: Vec<(Kind, Error)> = Vec::new();
         for _ in 0..MOST_ROUNDS {
             let requests = self.machine.outgoing_requests().await;
@@ -87,8 +87,17 @@ impl Device {
                 if failures.iter().any(|(failed, _)| *failed == kind) {
                     continue;
                 }
-                let exchanged = self.exchange(request.request_id(), request.request());
-                match exchanged.await {
+                let (id, request) = (request.request_id(), request.request());
+                let exchanged = if let AnyOutgoingRequest::KeysQuery(query) = request {
+                    let Some(query) = left_out.worth_asking(query) else {
+                        continue;
+                    };
+                    let answer = self.query_keys(id, &query).await;
+                    answer.map(|answer| left_out.note(&query, &answer))
+                } else {
+                    self.exchange(id, request).await
+                };
+                match exchanged {
                     Ok(()) => sent += 1,
                     Err(error) => failures.push((kind, error)),
                 }

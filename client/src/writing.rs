@@ -64,13 +64,18 @@ impl Device {
     ///
     /// [`Error::NotSetUp`] or [`Error::Locked`] when others could not tell whom it is from;
     /// [`Error::IdentityChanged`]; [`Error::Refused`] when the user may not write there or the text
-    /// is too long. Nothing was sent then. When [`Error::is_transient`], it may have been sent or
-    /// not: send the same draft again after a while.
+    /// is too long. This attempt sent nothing then. When [`Error::is_transient`], it may have been
+    /// sent or not: send the same draft again after a while. With [`Error::OutcomeUnknown`] it may
+    /// have been sent or not as well, and to send it again is of no use before something has changed.
     pub async fn send(&self, channel: ChannelId, draft: &Draft) -> Result<Posted, Error> {
         let plaintext = Plaintext::of(channel, draft);
         let (id, txn_id) = (channel.to_string(), draft.transaction_id.as_str());
         let segments = ["channels", &id, "messages", txn_id];
-        self.deliver(&plaintext, Method::PUT, &segments).await
+        let posted: Posted = self.deliver(&plaintext, Method::PUT, &segments).await?;
+        let noted = self.note_sent(channel, posted.message_id, &draft.transaction_id);
+        // The message is there, whatever the store says.
+        let _not_remembered = noted.await;
+        Ok(posted)
     }
 
     /// Gives a message of one's own the text and the mentions of a draft, whose transaction id plays
@@ -101,7 +106,12 @@ impl Device {
         let mut attempt = 1;
         loop {
             let sealed = self.encrypt(plaintext).await?;
-            let sent = self.api.call(method.clone(), segments).send(&sealed).await;
+            let sent = self
+                .api
+                .call(method.clone(), segments)
+                .telling_doubt()
+                .send(&sealed)
+                .await;
             let Err(error) = sent else {
                 self.upload_backup_if_possible().await;
                 return sent;

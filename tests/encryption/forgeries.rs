@@ -109,6 +109,63 @@ async fn the_same_envelope_again_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_device_knows_its_own_message_when_it_comes_again() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let ann = Person::of(&community.owner, &[]).await;
+    let posted = ann.writes(general, "once").await;
+    let [original] = &history(&ann.device, general).await[..] else {
+        panic!("one message");
+    };
+    // The repeat comes first, and the original was never read.
+    let mut repeat = original.clone();
+    repeat.id = MessageId(uuid::Uuid::now_v7());
+    repeat.seq += 7;
+    let refused = Decryption::Refused(Refusal::Repeated);
+    assert_eq!(ann.tries(&repeat).await, refused);
+    // Neither is it believed in a place before it.
+    repeat.seq = posted.seq - 1;
+    assert_eq!(ann.tries(&repeat).await, refused);
+    let decrypted = ann.tries(original).await;
+    assert_eq!(crate::mailboxes::text(decrypted), "once");
+}
+
+#[tokio::test]
+async fn what_was_written_for_another_channel_is_refused() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let side = community.channel("side").await;
+    let bob = community.member("bob").await;
+    let ann = Person::of(&community.owner, &[]).await;
+    let mut bob = Person::of(&bob, &[general]).await;
+    ann.writes(general, "in general").await;
+    let original = bob.next_message().await;
+    assert_eq!(bob.reads_this(&original).await, "in general");
+
+    // With a key of the one channel, a text that names the other.
+    let own_name = ann.device.machine().user_id();
+    let room = format!("!{general}:{}", own_name.server_name());
+    let content = json!({
+        "msgtype": "m.text", "channel_id": side, "txn_id": "t", "body": "in side",
+        "format": "markdown", "mentions": [],
+    });
+    let content = serde_json::from_value(content).unwrap();
+    let machine = ann.device.machine();
+    let room = room.as_str().try_into().unwrap();
+    let sealed = machine.encrypt_room_event_raw(room, "m.room.message", &content);
+    let mut elsewhere = original.clone();
+    elsewhere.id = MessageId(uuid::Uuid::now_v7());
+    elsewhere.envelope = sealed.await.unwrap().content.into_json();
+    let refused = Decryption::Refused(Refusal::OtherChannel);
+    assert_eq!(bob.tries(&elsewhere).await, refused);
+    // In the other channel itself, there is no key for it.
+    elsewhere.channel_id = side.parse().unwrap();
+    assert_eq!(bob.tries(&elsewhere).await, Decryption::Waiting);
+}
+
+#[tokio::test]
 async fn a_device_that_the_server_invents_is_given_no_key() {
     let server = TestServer::start().await;
     let community = server.community().await;

@@ -10,7 +10,7 @@ use crate::support::people::{DEADLINE, Person, device, history};
 use crate::support::server::TestServer;
 
 /// Opens a socket of the user's session and waits for messages to its device.
-async fn mail(user: &User) -> (Socket, Vec<ToDeviceEvent>) {
+pub(crate) async fn mail(user: &User) -> (Socket, Vec<ToDeviceEvent>) {
     let session = Session::resume(user.origin(), user.token()).unwrap();
     let mut socket = Socket::connect(&session).await.unwrap();
     loop {
@@ -27,7 +27,8 @@ fn ids(events: &[ToDeviceEvent]) -> Vec<i64> {
     events.iter().map(|event| event.id).collect()
 }
 
-async fn take(device: &Device, events: &[ToDeviceEvent]) -> Option<i64> {
+/// Gives a device messages to it. Up to where they may be acknowledged.
+pub(crate) async fn take(device: &Device, events: &[ToDeviceEvent]) -> Option<i64> {
     let news = News::of(&Frame::ToDevice(events.to_vec())).unwrap();
     device.receive(news).await.unwrap().acknowledge
 }

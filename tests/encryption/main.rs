@@ -12,7 +12,9 @@
 mod automations;
 mod following;
 mod forgeries;
+mod impostors;
 mod large_channels;
+mod leavers;
 mod mailboxes;
 mod membership;
 mod one_time_keys;

@@ -1,6 +1,6 @@
 //! Sends whose answers get lost: sent again, they are there once.
 
-use chatalot_client::{Draft, Error};
+use chatalot_client::{Draft, Error, Session};
 
 use crate::support::people::{Person, history, id};
 use crate::support::proxy::Proxy;
@@ -30,6 +30,61 @@ async fn a_send_whose_answer_is_lost_is_made_again_and_there_once() {
     assert_eq!(sends.len(), 2);
     assert_eq!(sends[0].path, sends[1].path);
     assert_eq!(all(&mut bob, general).await, ["once"]);
+}
+
+#[tokio::test]
+async fn a_reverse_proxy_that_does_not_find_the_server_is_tried_again() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let proxy = Proxy::before(server.origin()).await;
+    let ann = Person::at(&proxy.origin, &community.owner, &[]).await;
+    for status in [502, 503, 504] {
+        proxy.fail(1, "/messages/", status);
+        ann.writes(general, "text").await;
+    }
+    let sends = proxy.puts("/messages/");
+    let statuses: Vec<u16> = sends.iter().map(|send| send.status).collect();
+    assert_eq!(statuses, [502, 201, 503, 201, 504, 201]);
+    proxy.fail(usize::MAX, "/messages/", 502);
+    let given_up = ann.device.send(id(general), &Draft::of("text")).await;
+    let given_up = given_up.unwrap_err();
+    assert!(matches!(given_up, Error::Network(_)), "{given_up:?}");
+    assert!(given_up.is_transient());
+}
+
+#[tokio::test]
+async fn a_refusal_that_follows_a_lost_answer_does_not_say_that_nothing_was_sent() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let bob = community.member("bob").await;
+    let mut proxy = Proxy::before(server.origin()).await;
+    let bob = Person::at(&proxy.origin, &bob, &[]).await;
+    let ann = Person::of(&community.owner, &[]).await;
+    let channel = id(general);
+    proxy.lose_answers(1, "/messages/");
+    proxy.hold_the_next("/messages/");
+    let device = bob.device.clone();
+    let sending = tokio::spawn(async move { device.send(channel, &Draft::of("text")).await });
+    let first = proxy.held().await;
+    proxy.hold_the_next("/messages/");
+    first.go_on();
+    // It was sent, and is sent again.
+    let second = proxy.held().await;
+    let over = Session::resume(bob.user.origin(), bob.user.token()).unwrap();
+    over.sign_out().await.unwrap();
+    second.go_on();
+    let refused = sending.await.unwrap().unwrap_err();
+    assert!(matches!(refused, Error::OutcomeUnknown(_)), "{refused:?}");
+    assert_eq!(refused.code(), Some("unauthenticated"));
+    assert!(!refused.is_transient());
+    assert_eq!(history(&ann.device, general).await.len(), 1);
+
+    // Without an attempt before it, it does.
+    let refused = bob.device.send(channel, &Draft::of("text")).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
 }
 
 #[tokio::test]

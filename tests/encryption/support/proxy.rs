@@ -50,6 +50,9 @@ struct Shared {
     hold: Mutex<Option<(String, mpsc::UnboundedSender<Held>)>>,
     /// A part of the path, and to how many further calls of it the answers are lost.
     lose: Mutex<Option<(String, usize)>>,
+    /// A part of the path, how many further calls of it do not reach the server, and what status
+    /// they get instead.
+    fail: Mutex<Option<(String, usize, u16)>>,
     exchanges: Mutex<Vec<Exchange>>,
     holding: mpsc::UnboundedSender<Held>,
 }
@@ -79,6 +82,7 @@ impl Proxy {
             rewrite: Box::new(rewrite),
             hold: Mutex::default(),
             lose: Mutex::default(),
+            fail: Mutex::default(),
             exchanges: Mutex::default(),
             holding,
         });
@@ -108,6 +112,17 @@ impl Proxy {
         *self.shared.lose.lock() = Some((part.to_owned(), count));
     }
 
+    /// The next `count` calls whose path has `part` in it do not reach the server, and get a page with
+    /// this status, as of a reverse proxy.
+    pub(crate) fn fail(&self, count: usize, part: &str, status: u16) {
+        *self.shared.fail.lock() = Some((part.to_owned(), count, status));
+    }
+
+    /// The GETs whose path has `part` in it.
+    pub(crate) fn gets(&self, part: &str) -> Vec<Exchange> {
+        self.exchanges("GET", part)
+    }
+
     /// The PUTs whose path has `part` in it.
     pub(crate) fn puts(&self, part: &str) -> Vec<Exchange> {
         self.exchanges("PUT", part)
@@ -131,6 +146,14 @@ impl Proxy {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(request)) = Request::read(&mut stream).await {
+        if let Some(status) = shared.fails(&request) {
+            let headers = [("content-type".to_owned(), "text/html".to_owned())];
+            let page = b"<html><h1>Something went wrong</h1></html>";
+            if answer(&mut stream, status, &headers, page).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let path = request.path.clone();
         let (status, body) = shared.forward(request).await;
         if shared.loses(&path) {
@@ -159,6 +182,22 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 impl Shared {
+    /// The status that this call gets without reaching the server, if it does not reach it.
+    fn fails(&self, request: &Request) -> Option<u16> {
+        let mut fail = self.fail.lock();
+        let failing = fail.as_mut();
+        let (_, count, status) = failing
+            .filter(|(part, count, _)| *count > 0 && request.path.contains(part.as_str()))?;
+        *count -= 1;
+        self.exchanges.lock().push(Exchange {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            body: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
+            status: *status,
+        });
+        Some(*status)
+    }
+
     /// Whether the answer to this call is lost.
     fn loses(&self, path: &str) -> bool {
         let mut lose = self.lose.lock();
