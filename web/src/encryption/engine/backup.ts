@@ -1,13 +1,14 @@
 /** The backup of the keys, by which a new device reads what was written before it. */
 
 import { asProblem } from '../../api/problem';
-import { pauseBefore } from '../../protocol/backoff';
 import { EngineError } from '../types';
 import type { BackupVersion, KeyServer } from './key_server';
 import { BackupDecryptionKey, type OlmMachine } from './library';
 import type { OutgoingRequests } from './outgoing';
+import { Pause } from './pause';
 
 const ALGORITHM = 'm.megolm_backup.v1.curve25519-aes-sha2';
+
 /** Keeps the keys of this device in the backup. */
 export class Backup {
   readonly #machine: OlmMachine;
@@ -18,8 +19,9 @@ export class Backup {
   #uploading: Promise<void> | null = null;
   #again = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #failures = 0;
+  #pause = new Pause();
   #closed = false;
+
   constructor(
     machine: OlmMachine,
     server: KeyServer,
@@ -134,7 +136,7 @@ export class Backup {
 
   #uploaded(): void {
     this.#uploading = null;
-    this.#failures = 0;
+    this.#pause = new Pause();
     if (!this.#again) return;
     this.#again = false;
     this.uploadSoon();
@@ -143,19 +145,18 @@ export class Backup {
   async #uploadFailed(error: unknown): Promise<void> {
     this.#uploading = null;
     const { status } = asProblem(error);
-    // It is full, or does not want what it is given: asking again changes nothing.
-    if (status === 409 || status === 413 || status === 422) return;
     if (status === 403 || status === 404) {
       // Another device has begun a new backup; its key comes with the next unlocking.
       this.#version = null;
       await this.#machine.disableBackup();
       return;
     }
-    this.#failures += 1;
+    if (this.#closed) return;
+    this.#pause.begin(error);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.uploadSoon();
-    }, pauseBefore(this.#failures));
+    }, this.#pause.until - Date.now());
   }
 }
 

@@ -405,6 +405,27 @@ test('what the server refuses of a device does not keep it from writing', async 
   expect(await bob.text(message)).toBe('all the same');
 });
 
+test('what the server refuses is not sent again with every message that is read or written', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const message = await bob.write(channel, 'hello');
+  await alice.deliver();
+  bob.engine.close();
+  const refused: string[] = [];
+  server.fails = (method, path) => {
+    if (!/keys\/upload$|room_keys\/keys/.test(path)) return undefined;
+    refused.push(`${method} ${path.split('?')[0]}`);
+    return new Problem(413, 'too_large', 'Too large', 'Too large');
+  };
+  await alice.engine.receive({ oneTimeKeys: { signed_curve25519: 0 } });
+  for (let count = 0; count < 10; count += 1) {
+    expect(await alice.text(message)).toBe('hello');
+    await alice.write(channel, `${count}`);
+  }
+  await alice.until(() => refused.length > 1);
+  expect(refused.sort()).toEqual(['POST /api/e2ee/keys/upload', 'PUT /api/e2ee/room_keys/keys']);
+});
+
 test('an engine opens no store but that of the device that it was meant for', async () => {
   const alice = await arrive();
   const deviceId = server.signIn(alice.userId);

@@ -162,7 +162,10 @@ export class Engine implements CryptoEngine {
   }
 
   encrypt(request: EncryptionRequest): Promise<Envelope> {
-    return this.#writing.encrypt(request).finally(() => this.#backup.uploadSoon());
+    return this.#writing.encrypt(request).finally(() => {
+      this.#backup.uploadSoon();
+      this.#outgoing.flushSoon();
+    });
   }
 
   noteSent(message: SentMessage): Promise<void> {
@@ -177,6 +180,7 @@ export class Engine implements CryptoEngine {
     await this.#identities.unacknowledged(authors);
     const decrypted: Decryption[] = [];
     for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
+    this.#outgoing.flushSoon();
     return decrypted;
   }
 

@@ -1,0 +1,57 @@
+/** How long something waits that the server did not take. */
+
+import { asProblem } from '../../api/problem';
+import { pauseBefore } from '../../protocol/backoff';
+
+/** The first pause after the server has understood something, and does not want it. */
+const FIRST_REFUSED_MS = 5_000;
+/** The longest pause, also when the server asks for a longer one. */
+export const LONGEST_PAUSE_MS = 15 * 60_000;
+/** How far the doubling can go. */
+const MOST_DOUBLINGS = 10;
+
+/** The pause of one kind of thing, which grows with each failure. */
+export class Pause {
+  #failures = 0;
+  #until = 0;
+  #error: unknown;
+  #answered = false;
+
+  /** When it is over, in milliseconds since 1970. */
+  get until(): number {
+    return this.#until;
+  }
+
+  /** Why there is one. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** Whether it is not over yet. */
+  get lasts(): boolean {
+    return Date.now() < this.#until;
+  }
+
+  /** Whether the server is not to be asked meanwhile: what never reached it, it did not refuse. */
+  get forbids(): boolean {
+    return this.#answered && this.lasts;
+  }
+
+  /** It was not taken. */
+  begin(error: unknown): void {
+    const { status, retryAfter } = asProblem(error);
+    const asked = retryAfter === null ? 0 : retryAfter * 1_000;
+    const usual = isRefusal(status)
+      ? FIRST_REFUSED_MS * 2 ** Math.min(this.#failures, MOST_DOUBLINGS)
+      : pauseBefore(this.#failures);
+    this.#until = Date.now() + Math.min(Math.max(asked, usual), LONGEST_PAUSE_MS);
+    this.#failures += 1;
+    this.#error = error;
+    this.#answered = status > 0;
+  }
+}
+
+/** Whether the server has understood something, and does not want it. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+}
