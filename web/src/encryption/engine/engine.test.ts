@@ -514,6 +514,87 @@ test('a backup whose key has not come yet is not replaced by a recovery key', as
   expect(backups.at(-1)?.keys.size).toBe(1);
 });
 
+describe('a backup that takes no more keys', () => {
+  const backupsOf = ({ userId }: Person) => server.users.get(userId)?.backups ?? [];
+  const keysOf = (person: Person) => backupsOf(person).at(-1)?.keys.size ?? 0;
+
+  /** The backups that there are take no more. */
+  function fill(code = 'backup_full', status = 409): void {
+    const full = [...server.users.values()].flatMap(({ backups }) => backups);
+    const versions = new Set(full.map(({ version }) => `version=${version}`));
+    server.fails = (method, path) =>
+      method === 'PUT' && versions.has(path.split('?')[1] ?? '')
+        ? new Problem(status, code, 'Full', 'Full')
+        : undefined;
+  }
+
+  test.each([
+    [409, 'backup_full'],
+    [413, 'too_large'],
+  ])(
+    'because it is full (%i) says so, and a new recovery key begins another',
+    async (status, code) => {
+      const alice = await arrive();
+      const channel = server.openChannel(alice.userId);
+      await alice.write(channel, 'fits');
+      await alice.until(() => keysOf(alice) === 1);
+      expect(alice.state.backup).toBe('ok');
+      fill(code, status);
+      const other = server.openChannel(alice.userId);
+      await alice.write(other, 'does not fit');
+      await alice.until(() => alice.state.backup === 'full');
+      const recoveryKey = await alice.engine.makeRecoveryKey();
+      expect(alice.state.backup).toBe('ok');
+      await alice.until(() => keysOf(alice) === 2);
+      expect(backupsOf(alice)).toHaveLength(1);
+      const second = await signIn(alice.userId);
+      await second.engine.unlock(recoveryKey);
+      for (const message of server.channel(other).messages) {
+        await second.until(async () => (await second.read(message)).state === 'clear');
+      }
+    },
+  );
+
+  test('because it was deleted says so, also after a reload, and a new recovery key begins another', async () => {
+    const alice = await arrive();
+    await alice.engine.makeRecoveryKey();
+    const channel = server.openChannel(alice.userId);
+    backupsOf(alice).splice(0);
+    await alice.write(channel, 'hello');
+    await alice.until(() => alice.state.backup === 'lost');
+    const again = await alice.reload();
+    people.push(again);
+    expect(again.state.backup).toBe('lost');
+    await again.engine.makeRecoveryKey();
+    expect(again.state.backup).toBe('ok');
+    await again.until(() => keysOf(alice) === 1);
+  });
+
+  test('because another device has begun another takes the new recovery key', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    alice.connected = false;
+    fill();
+    const channel = server.openChannel(alice.userId);
+    await second.write(channel, 'does not fit');
+    await second.until(() => second.state.backup === 'full');
+    const recoveryKey = await second.engine.makeRecoveryKey();
+    await second.until(() => keysOf(alice) === 1);
+    server.fails = () => undefined;
+    await alice.write(channel, 'not in the new one');
+    await alice.until(() => alice.state.backup === 'lost');
+    const again = await alice.reload();
+    people.push(again);
+    expect(again.state.backup).toBe('lost');
+    // It is not replaced, since what it has may be nowhere else.
+    await expect(again.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
+    await again.engine.unlock(recoveryKey);
+    expect(again.state.backup).toBe('ok');
+    await again.until(() => keysOf(alice) === 2);
+  });
+});
+
 test('a repeat of what was written here is refused here, too', async () => {
   const alice = await arrive();
   const channel = server.openChannel(alice.userId);

@@ -78,7 +78,13 @@ export class Engine implements CryptoEngine {
     this.#store = store;
     this.#outgoing = outgoing;
     this.#tracking = tracking;
-    this.#backup = new Backup(machine, server, outgoing, () => this.#missing.forget());
+    this.#backup = new Backup({
+      machine,
+      server,
+      outgoing,
+      another: () => this.#missing.forget(),
+      changed: () => this.#show(),
+    });
     this.#missing = new MissingKeys(machine, names, server, this.#backup);
     const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
@@ -253,6 +259,7 @@ export class Engine implements CryptoEngine {
   get #state(): EngineState {
     return {
       recovery: this.#recovery,
+      backup: this.#backup.state,
       verification: this.#verifications.progress,
       identityChanges: this.#identities.changes,
     };
@@ -284,8 +291,8 @@ export class Engine implements CryptoEngine {
     // Without keys of its own on the server a device is none.
     await this.#outgoing.flush(RequestType.KeysUpload, RequestType.KeysQuery);
     await this.#identity.ask();
-    await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();
+    await this.#backup.resume(this.#recovery === 'set_up' || this.#recovery === 'unlocked');
   }
 
   async #identityUpdated(userId: string): Promise<void> {

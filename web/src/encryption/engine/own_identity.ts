@@ -95,9 +95,10 @@ export class OwnIdentity {
     const { machine, server, backup } = this.#context;
     const keys = await machine.exportCrossSigningKeys();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
+    const mayReplace = Boolean(masterKey && selfSigning && userSigningKey);
     // One of an identity before is left when replacing it did not come to its end.
-    const replace = Boolean(masterKey && selfSigning && userSigningKey) && (await backup.isAlien());
-    await backup.begin(replace);
+    const useless = backup.state === 'full' || (await backup.isAlien());
+    await backup.begin(mayReplace && useless);
     const backupKey = await backup.key();
     if (!masterKey || !selfSigning || !userSigningKey || !backupKey) {
       throw new EngineError(

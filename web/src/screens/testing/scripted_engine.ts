@@ -45,7 +45,12 @@ export function envelopeOf(
 
 /** An engine whose state a test sets, and whose calls a test looks at. */
 export class ScriptedEngine implements CryptoEngine {
-  current: EngineState = { recovery: 'unlocked', verification: null, identityChanges: [] };
+  current: EngineState = {
+    recovery: 'unlocked',
+    backup: 'ok',
+    verification: null,
+    identityChanges: [],
+  };
   /** What opens this account's secrets, and what it is told is its password. */
   recoveryKey = 'EsTx 1234 5678';
   password = 'correct horse';
@@ -122,7 +127,7 @@ export class ScriptedEngine implements CryptoEngine {
 
   async makeRecoveryKey(): Promise<string> {
     this.calls.push('makeRecoveryKey');
-    this.set({ recovery: 'unlocked' });
+    this.set({ recovery: 'unlocked', backup: 'ok' });
     return this.recoveryKey;
   }
 
@@ -130,7 +135,7 @@ export class ScriptedEngine implements CryptoEngine {
     if (recoveryKey !== this.recoveryKey) {
       throw new EngineError('wrong_recovery_key', 'That is not the recovery key of this account.');
     }
-    this.set({ recovery: 'unlocked' });
+    this.set({ recovery: 'unlocked', backup: 'ok' });
     this.keysCame();
   }
 
