@@ -368,6 +368,61 @@ describe('comparing pictures', () => {
     expect(device).toMatchObject({ verified: false });
   });
 
+  test.each(['m.key.verification.mac', 'signatures/upload', 'm.key.verification.done'])(
+    'comes to its end also when %s could not be sent at first',
+    async (call) => {
+      const [alice, bob] = [await arrive(), await arrive()];
+      await alice.engine.requestVerification(bob.userId, null);
+      await bob.until(() => bob.state.verification?.stage === 'asked');
+      await bob.engine.acceptVerification();
+      let failures = 1;
+      server.fails = (_, path) => {
+        if (!path.includes(call) || failures === 0) return undefined;
+        failures -= 1;
+        return new Problem(0, 'network', 'Away', 'Away');
+      };
+      await compare(alice, bob);
+      await alice.until(() => failures === 0);
+      const keys = () => JSON.stringify(server.users.get(bob.userId)?.crossSigning);
+      await alice.until(() => keys().includes(`@${alice.userId}:`));
+      const again = await alice.reload();
+      people.push(again);
+      const [device] = await again.engine.devices(bob.userId);
+      expect(device).toMatchObject({ id: bob.deviceId, verified: true });
+    },
+  );
+
+  test('that could not be asked for is none, and can be asked for again', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    server.fails = (_, path) =>
+      path.includes('m.key.verification.request')
+        ? new Problem(500, 'internal', 'Broken', 'Broken')
+        : undefined;
+    const asked = alice.engine.requestVerification(bob.userId, null);
+    await expect(asked).rejects.toMatchObject({ status: 500 });
+    expect((await alice.engine.state()).verification).toBeNull();
+    server.fails = () => undefined;
+    await alice.engine.requestVerification(bob.userId, null);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    await bob.engine.acceptVerification();
+    await compare(alice, bob);
+  });
+
+  test('is ended on the other side also when that could not be sent at first', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    await alice.engine.requestVerification(bob.userId, bob.deviceId);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    let fails = true;
+    server.fails = (_, path) =>
+      fails && path.includes('m.key.verification.cancel')
+        ? new Problem(0, 'network', 'Away', 'Away')
+        : undefined;
+    await bob.engine.cancelVerification(false);
+    expect(bob.state.verification).toMatchObject({ stage: 'cancelled' });
+    fails = false;
+    await alice.until(() => alice.state.verification?.stage === 'cancelled');
+  });
+
   async function compare(one: Person, other: Person): Promise<void> {
     await one.until(() => one.state.verification?.stage === 'emoji');
     await other.until(() => other.state.verification?.stage === 'emoji');

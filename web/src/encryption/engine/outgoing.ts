@@ -10,7 +10,7 @@ import type {
   ToDeviceRequest,
 } from './library';
 import { type OlmMachine, RequestType } from './library';
-import { Pause } from './pause';
+import { isRefusal, Pause } from './pause';
 
 /** A request that the library has made. */
 export type LibraryRequest =
@@ -24,6 +24,11 @@ export type LibraryRequest =
 /** How often the library is asked for more at once: an answer may give rise to new requests. */
 const MOST_ROUNDS = 10;
 
+/** How many requests are kept that the library gives once. The oldest is of the least use. */
+const MOST_KEPT = 100;
+/** How often the server may refuse one of them before it is given up. */
+const MOST_REFUSALS = 5;
+
 /** The part of the library that makes requests. */
 type Requesting = Pick<OlmMachine, 'outgoingRequests' | 'markRequestAsSent'>;
 
@@ -34,6 +39,8 @@ export class OutgoingRequests {
   #sending: Promise<unknown> = Promise.resolve();
   /** The end of what may not happen while answers about users' keys are taken in. */
   #queries: Promise<unknown> = Promise.resolve();
+  /** Requests that the library gave once, with how often the server has refused them. */
+  #kept: { request: LibraryRequest; refusals: number }[] = [];
   /** Kinds of which the server did not take a request: one pause for all of a kind. */
   readonly #pauses = new Map<RequestType, Pause>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -58,6 +65,13 @@ export class OutgoingRequests {
   /** Sends everything that waits, in a moment, and tries again until it is sent. */
   flushSoon(): void {
     this.#flushAt(Date.now());
+  }
+
+  /** Sends a request that the library gives once and forgets, as if it were one that waits. */
+  keep(request: LibraryRequest): void {
+    if (this.#kept.length >= MOST_KEPT) this.#kept.shift();
+    this.#kept.push({ request, refusals: 0 });
+    this.flushSoon();
   }
 
   /** Sends one request, and tells the library what came of it; that is also the answer. */
@@ -93,7 +107,8 @@ export class OutgoingRequests {
   async #drain(kinds: readonly RequestType[] | null): Promise<Map<RequestType, unknown>> {
     const failures = new Map<RequestType, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
-      const requests = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const made = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const requests = [...this.#kept.map(({ request }) => request), ...made];
       let sent = 0;
       for (const request of requests) {
         const { type: kind } = request;
@@ -105,10 +120,11 @@ export class OutgoingRequests {
         }
         try {
           await this.send(request);
+          this.#letGo(request);
           this.#pauses.delete(kind);
           sent += 1;
         } catch (error) {
-          this.#pause(kind, error);
+          this.#noteFailure(request, error);
           failures.set(kind, error);
         }
       }
@@ -118,10 +134,18 @@ export class OutgoingRequests {
     return failures;
   }
 
-  #pause(kind: RequestType, error: unknown): void {
-    const pause = this.#pauses.get(kind) ?? new Pause();
+  #noteFailure(request: LibraryRequest, error: unknown): void {
+    const pause = this.#pauses.get(request.type) ?? new Pause();
     pause.begin(error);
-    this.#pauses.set(kind, pause);
+    this.#pauses.set(request.type, pause);
+    const kept = this.#kept.find((other) => other.request === request);
+    if (kept === undefined || !isRefusal(error)) return;
+    kept.refusals += 1;
+    if (kept.refusals >= MOST_REFUSALS) this.#letGo(request);
+  }
+
+  #letGo(request: LibraryRequest): void {
+    this.#kept = this.#kept.filter((other) => other.request !== request);
   }
 
   async #send(request: LibraryRequest): Promise<string> {

@@ -41,7 +41,7 @@ export class Pause {
   begin(error: unknown): void {
     const { status, retryAfter } = asProblem(error);
     const asked = retryAfter === null ? 0 : retryAfter * 1_000;
-    const usual = isRefusal(status)
+    const usual = isRefusal(error)
       ? FIRST_REFUSED_MS * 2 ** Math.min(this.#failures, MOST_DOUBLINGS)
       : pauseBefore(this.#failures);
     this.#until = Date.now() + Math.min(Math.max(asked, usual), LONGEST_PAUSE_MS);
@@ -52,6 +52,7 @@ export class Pause {
 }
 
 /** Whether the server has understood something, and does not want it. */
-function isRefusal(status: number): boolean {
+export function isRefusal(error: unknown): boolean {
+  const { status } = asProblem(error);
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
