@@ -76,8 +76,8 @@ export class Backup {
       signatures: JSON.parse(signatures.asJSON()) as object,
     });
     await this.#use(key, publicKeyBase64, version);
-    // It belonged to the identity before, and its key is lost with that.
-    if (old !== null) await this.#server.deleteBackup(old.version);
+    // Nothing opens it any more, or it is full. The new one counts also when it is left.
+    if (old !== null) await this.#server.deleteBackup(old.version).catch(() => {});
   }
 
   /**

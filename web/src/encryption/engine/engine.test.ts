@@ -531,6 +531,50 @@ describe('an identity that takes the place of one whose secrets are lost', () =>
     expect(third.state.recovery).toBe('unlocked');
   });
 
+  test('has no recovery key of before also when that could not be deleted', async () => {
+    const alice = await arrive();
+    const lost = await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    server.fails = (method) =>
+      method === 'DELETE' ? new Problem(500, 'internal', 'Broken', 'Broken') : undefined;
+    await device.engine.bootstrap(PASSWORD, true);
+    expect(device.state.recovery).toBe('set_up');
+    const again = await device.reload();
+    people.push(again);
+    expect(again.state.recovery).toBe('set_up');
+    const recoveryKey = await again.engine.makeRecoveryKey();
+    expect(again.state.recovery).toBe('unlocked');
+    const third = await signIn(alice.userId);
+    await expect(third.engine.unlock(lost)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+    await third.engine.unlock(recoveryKey);
+    expect(third.state.recovery).toBe('unlocked');
+  });
+
+  test('is not made once more when what comes after it is repeated', async () => {
+    const alice = await arrive();
+    const lost = await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    let published = false;
+    server.underway = async (_, path) => {
+      if (path.endsWith('signatures/upload')) published = true;
+    };
+    server.fails = () => (published ? new Problem(500, 'internal', 'Broken', 'Broken') : undefined);
+    const master = () =>
+      JSON.stringify(server.users.get(alice.userId)?.crossSigning['master_key']?.['keys']);
+    const before = master();
+    await expect(device.engine.bootstrap(PASSWORD, true)).rejects.toMatchObject({ status: 500 });
+    const after = master();
+    expect(after).not.toBe(before);
+    server.fails = () => undefined;
+    await device.engine.bootstrap(PASSWORD, true);
+    expect(master()).toBe(after);
+    const recoveryKey = await device.engine.makeRecoveryKey();
+    expect(device.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    const third = await signIn(alice.userId);
+    await expect(third.engine.unlock(lost)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+    await third.engine.unlock(recoveryKey);
+  });
+
   test('gets a backup of its own also when that failed at first', async () => {
     const alice = await arrive();
     await alice.engine.makeRecoveryKey();
@@ -540,6 +584,7 @@ describe('an identity that takes the place of one whose secrets are lost', () =>
         ? new Problem(500, 'internal', 'Broken', 'Broken')
         : undefined;
     await expect(device.engine.bootstrap(PASSWORD, true)).rejects.toMatchObject({ status: 500 });
+    expect(device.state.recovery).toBe('set_up');
     server.fails = () => undefined;
     const recoveryKey = await device.engine.makeRecoveryKey();
     expect(device.state.recovery).toBe('unlocked');

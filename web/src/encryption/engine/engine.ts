@@ -101,7 +101,7 @@ export class Engine implements CryptoEngine {
       server,
       store,
       acknowledge: (upTo) => context.acknowledge(upTo),
-      know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
+      know: (users) => tracking.knowIfPossible(users.map((user) => names.userIdIn(user))),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
@@ -180,8 +180,7 @@ export class Engine implements CryptoEngine {
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
     const authors = [...new Set(messages.map(({ authorId }) => authorId))];
-    // Without a connection, what is known has to do.
-    await this.#tracking.know(authors).catch(() => {});
+    await this.#tracking.knowIfPossible(authors);
     // It may have changed while another page was open, or none.
     await this.#identities.unacknowledged(authors);
     const decrypted: Decryption[] = [];
@@ -195,8 +194,14 @@ export class Engine implements CryptoEngine {
   }
 
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    await this.#identity.bootstrap(password, replace);
-    await this.#lookAgain();
+    try {
+      await this.#identity.bootstrap(password, replace);
+    } catch (error) {
+      // Part of it may be in place, so that less is to be repeated.
+      await this.#look().catch(() => {});
+      throw error;
+    }
+    await this.#look();
   }
 
   async makeRecoveryKey(): Promise<string> {
@@ -310,10 +315,14 @@ export class Engine implements CryptoEngine {
     this.#context.tell({ type: 'keys', sessionIds: null });
   }
 
-  /** What this device may do could have changed. */
-  async #lookAgain(): Promise<void> {
-    const before = this.#recovery;
+  /** What this device may do could have changed, also by another device of the user. */
+  #lookAgain(): Promise<void> {
     this.#identity.forget();
+    return this.#look();
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#recovery;
     this.#recovery = await this.#identity.recovery();
     this.#show();
     // What could not be read for want of a secret may be read now.

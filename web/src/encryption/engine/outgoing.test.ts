@@ -131,14 +131,19 @@ test('whoever needs one kind does not wait for the others', async () => {
   expect(calls).toEqual(['query']);
 });
 
-test('what never reached the server is sent at once to whoever needs it', async () => {
-  want('query', RequestType.KeysQuery);
-  refuse('query', 0);
-  await expect(outgoing.flush(RequestType.KeysQuery)).rejects.toMatchObject({ status: 0 });
-  refusals.clear();
-  await outgoing.flush(RequestType.KeysQuery);
-  expect(waiting).toEqual([]);
-});
+test.each([0, 500])(
+  'what failed with a %i is sent at once to whoever waits for it',
+  async (status) => {
+    want('query', RequestType.KeysQuery);
+    refuse('query', status);
+    await expect(outgoing.flush(RequestType.KeysQuery)).rejects.toMatchObject({ status });
+    await expect(outgoing.flushPatiently(RequestType.KeysQuery)).rejects.toMatchObject({ status });
+    expect(times('query')).toBe(1);
+    refusals.clear();
+    await outgoing.flush(RequestType.KeysQuery);
+    expect(waiting).toEqual([]);
+  },
+);
 
 test('what is new does not wait for the end of a pause of something else', async () => {
   want('upload', RequestType.KeysUpload);

@@ -54,12 +54,17 @@ export class OutgoingRequests {
   }
 
   /**
-   * Sends what waits of these kinds, and rejects when that cannot be done now. It is tried again
-   * then. What the server has just refused is refused here until its pause is over.
+   * Sends what waits of a kind, because somebody waits for the answers, and rejects when that
+   * cannot be done now. It is tried again then. What the server has just refused is refused here
+   * until its pause is over.
    */
   async flush(...kinds: RequestType[]): Promise<void> {
-    const failures = await this.#inTurn(kinds);
-    for (const error of failures.values()) throw error;
+    await this.#inTurn(kinds, (pause) => pause.forbids);
+  }
+
+  /** The same when one can do without the answers: no pause is cut short for them. */
+  async flushPatiently(...kinds: RequestType[]): Promise<void> {
+    await this.#inTurn(kinds, (pause) => pause.lasts);
   }
 
   /** Sends everything that waits, in a moment, and tries again until it is sent. */
@@ -92,19 +97,24 @@ export class OutgoingRequests {
     clearTimeout(this.#timer);
   }
 
-  /** One after the other: a request is not to be sent twice. */
-  #inTurn(kinds: readonly RequestType[] | null): Promise<Map<RequestType, unknown>> {
-    const drained = this.#sending.then(() => this.#drain(kinds));
+  /**
+   * Drains one time after the other, so that no request is sent twice; rejects when something
+   * could not be sent.
+   */
+  #inTurn(kinds: readonly RequestType[] | null, waits: (pause: Pause) => boolean): Promise<void> {
+    const drained = this.#sending.then(() => this.#drain(kinds, waits));
     this.#sending = drained.catch(() => {});
     return drained;
   }
 
   /**
-   * Sends what waits of these kinds, which somebody needs now; null for all that may be sent
-   * without anybody's asking. Answers what could not be sent, by its kind: one request does not
-   * keep those of other kinds from being sent.
+   * Sends what waits of these kinds, or of all. One request that cannot be sent does not keep
+   * those of other kinds from being sent.
    */
-  async #drain(kinds: readonly RequestType[] | null): Promise<Map<RequestType, unknown>> {
+  async #drain(
+    kinds: readonly RequestType[] | null,
+    waits: (pause: Pause) => boolean,
+  ): Promise<void> {
     const failures = new Map<RequestType, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
       const made = (await this.#machine.outgoingRequests()) as LibraryRequest[];
@@ -114,8 +124,8 @@ export class OutgoingRequests {
         const { type: kind } = request;
         if (failures.has(kind) || (kinds !== null && !kinds.includes(kind))) continue;
         const pause = this.#pauses.get(kind);
-        if (kinds === null ? pause?.lasts : pause?.forbids) {
-          failures.set(kind, pause?.error);
+        if (pause !== undefined && waits(pause)) {
+          failures.set(kind, pause.error);
           continue;
         }
         try {
@@ -131,7 +141,7 @@ export class OutgoingRequests {
       if (sent === 0) break;
     }
     this.#tryAgain(failures.keys());
-    return failures;
+    for (const error of failures.values()) throw error;
   }
 
   #noteFailure(request: LibraryRequest, error: unknown): void {
@@ -168,7 +178,7 @@ export class OutgoingRequests {
     this.#timerAt = time;
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      void this.#inTurn(null).catch(() => {});
+      void this.#inTurn(null, (pause) => pause.lasts).catch(() => {});
     }, time - Date.now());
   }
 

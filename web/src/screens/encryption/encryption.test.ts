@@ -271,3 +271,22 @@ test('a backup that is gone is hinted at, and the newer recovery key puts it rig
   await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   expect(screen.queryByText(/backup of your keys/)).toBeNull();
 });
+
+test('starting over that stops half way says what is missing, and goes on from there', async () => {
+  const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
+    engine.current = { ...engine.current, recovery: 'locked' };
+  });
+  engine.failures.makeRecoveryKey = new Error('The server failed.');
+  await user.click(await screen.findByRole('button', { name: 'Unlock this device' }));
+  await user.click(await screen.findByRole('button', { name: 'I have neither' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Start over' });
+  await user.type(within(dialog).getByLabelText('Password'), engine.password);
+  await user.click(within(dialog).getByRole('button', { name: 'Start over' }));
+  const rest = await screen.findByRole('dialog', { name: 'Make a recovery key' });
+  await within(rest).findByText(/identity is in place. What is missing is its recovery key/);
+  within(rest).getByText(/The server failed/);
+  engine.failures = {};
+  await user.click(within(rest).getByRole('button', { name: 'Make a recovery key' }));
+  await screen.findByRole('dialog', { name: 'Your recovery key' });
+  expect(engine.calls).toEqual(['replace', 'makeRecoveryKey', 'makeRecoveryKey']);
+});

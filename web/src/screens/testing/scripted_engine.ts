@@ -60,6 +60,8 @@ export class ScriptedEngine implements CryptoEngine {
   /** Messages whose key came from the backup. */
   readonly imported = new Set<string>();
   readonly calls: string[] = [];
+  /** What goes wrong with a call. */
+  failures: { makeRecoveryKey?: Error } = {};
   /** What the client says it has sent. */
   readonly sent: SentMessage[] = [];
   #tell: (event: EngineEvent) => void = () => {};
@@ -127,6 +129,7 @@ export class ScriptedEngine implements CryptoEngine {
 
   async makeRecoveryKey(): Promise<string> {
     this.calls.push('makeRecoveryKey');
+    if (this.failures.makeRecoveryKey) throw this.failures.makeRecoveryKey;
     this.set({ recovery: 'unlocked', backup: 'ok' });
     return this.recoveryKey;
   }
