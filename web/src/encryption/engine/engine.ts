@@ -78,7 +78,13 @@ export class Engine implements CryptoEngine {
     this.#store = store;
     this.#outgoing = outgoing;
     this.#tracking = tracking;
-    this.#backup = new Backup(machine, server, outgoing, () => this.#missing.forget());
+    this.#backup = new Backup({
+      machine,
+      server,
+      outgoing,
+      another: () => this.#missing.forget(),
+      changed: () => this.#show(),
+    });
     this.#missing = new MissingKeys(machine, names, server, this.#backup);
     const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
@@ -95,7 +101,7 @@ export class Engine implements CryptoEngine {
       server,
       store,
       acknowledge: (upTo) => context.acknowledge(upTo),
-      know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
+      know: (users) => tracking.knowIfPossible(users.map((user) => names.userIdIn(user))),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
@@ -162,7 +168,10 @@ export class Engine implements CryptoEngine {
   }
 
   encrypt(request: EncryptionRequest): Promise<Envelope> {
-    return this.#writing.encrypt(request).finally(() => this.#backup.uploadSoon());
+    return this.#writing.encrypt(request).finally(() => {
+      this.#backup.uploadSoon();
+      this.#outgoing.flushSoon();
+    });
   }
 
   noteSent(message: SentMessage): Promise<void> {
@@ -171,12 +180,12 @@ export class Engine implements CryptoEngine {
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
     const authors = [...new Set(messages.map(({ authorId }) => authorId))];
-    // Without a connection, what is known has to do.
-    await this.#tracking.know(authors).catch(() => {});
+    await this.#tracking.knowIfPossible(authors);
     // It may have changed while another page was open, or none.
     await this.#identities.unacknowledged(authors);
     const decrypted: Decryption[] = [];
     for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
+    this.#outgoing.flushSoon();
     return decrypted;
   }
 
@@ -185,8 +194,14 @@ export class Engine implements CryptoEngine {
   }
 
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    await this.#identity.bootstrap(password, replace);
-    await this.#lookAgain();
+    try {
+      await this.#identity.bootstrap(password, replace);
+    } catch (error) {
+      // Part of it may be in place, so that less is to be repeated.
+      await this.#look().catch(() => {});
+      throw error;
+    }
+    await this.#look();
   }
 
   async makeRecoveryKey(): Promise<string> {
@@ -249,6 +264,7 @@ export class Engine implements CryptoEngine {
   get #state(): EngineState {
     return {
       recovery: this.#recovery,
+      backup: this.#backup.state,
       verification: this.#verifications.progress,
       identityChanges: this.#identities.changes,
     };
@@ -264,7 +280,12 @@ export class Engine implements CryptoEngine {
       tell({ type: 'keys', sessionIds: keys.map(({ sessionId }) => sessionId) });
     });
     this.#machine.registerDevicesUpdatedCallback(async (users) => {
-      tell({ type: 'devices', userIds: users.map((user) => this.#names.userIdIn(user)) });
+      const userIds = users.map((user) => this.#names.userIdIn(user));
+      tell({ type: 'devices', userIds });
+      // Another device may vouch for this one by now. The library holds its locks while it calls.
+      if (userIds.includes(this.#names.userId)) {
+        queueMicrotask(() => void this.#look().catch(() => {}));
+      }
     });
     this.#machine.registerUserIdentityUpdatedCallback(async (user) => {
       const userId = this.#names.userIdIn(user.toString());
@@ -280,8 +301,8 @@ export class Engine implements CryptoEngine {
     // Without keys of its own on the server a device is none.
     await this.#outgoing.flush(RequestType.KeysUpload, RequestType.KeysQuery);
     await this.#identity.ask();
-    await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();
+    await this.#backup.resume(this.#recovery === 'set_up' || this.#recovery === 'unlocked');
   }
 
   async #identityUpdated(userId: string): Promise<void> {
@@ -299,10 +320,15 @@ export class Engine implements CryptoEngine {
     this.#context.tell({ type: 'keys', sessionIds: null });
   }
 
-  /** What this device may do could have changed. */
-  async #lookAgain(): Promise<void> {
-    const before = this.#recovery;
+  /** What this device may do could have changed, also by another device of the user. */
+  #lookAgain(): Promise<void> {
     this.#identity.forget();
+    return this.#look();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#closed) return;
+    const before = this.#recovery;
     this.#recovery = await this.#identity.recovery();
     this.#show();
     // What could not be read for want of a secret may be read now.

@@ -1,7 +1,5 @@
 /** What the library wants to tell the server. */
 
-import { asProblem } from '../../api/problem';
-import { pauseBefore } from '../../protocol/backoff';
 import type { KeyServer } from './key_server';
 import type {
   KeysBackupRequest,
@@ -12,6 +10,7 @@ import type {
   ToDeviceRequest,
 } from './library';
 import { type OlmMachine, RequestType } from './library';
+import { isRefusal, Pause } from './pause';
 
 /** A request that the library has made. */
 export type LibraryRequest =
@@ -25,46 +24,59 @@ export type LibraryRequest =
 /** How often the library is asked for more at once: an answer may give rise to new requests. */
 const MOST_ROUNDS = 10;
 
-/** What the server refused is tried again after this time: things may have changed. */
-const REFUSED_PAUSE_MS = 120_000;
+/** How many requests are kept that the library gives once. The oldest is of the least use. */
+const MOST_KEPT = 100;
+/** How often the server may refuse one of them before it is given up. */
+const MOST_REFUSALS = 5;
+
+/** The part of the library that makes requests. */
+type Requesting = Pick<OlmMachine, 'outgoingRequests' | 'markRequestAsSent'>;
 
 /** Sends the library's requests, each until the server has answered it. */
 export class OutgoingRequests {
-  readonly #machine: OlmMachine;
+  readonly #machine: Requesting;
   readonly #server: KeyServer;
-  #sending: Promise<void> = Promise.resolve();
+  #sending: Promise<unknown> = Promise.resolve();
   /** The end of what may not happen while answers about users' keys are taken in. */
   #queries: Promise<unknown> = Promise.resolve();
+  /** Requests that the library gave once, with how often the server has refused them. */
+  #kept: { request: LibraryRequest; refusals: number }[] = [];
+  /** Kinds of which the server did not take a request: one pause for all of a kind. */
+  readonly #pauses = new Map<RequestType, Pause>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #failures = 0;
+  /** When the timer is to go off. */
+  #timerAt = Infinity;
   #closed = false;
 
-  constructor(machine: OlmMachine, server: KeyServer) {
+  constructor(machine: Requesting, server: KeyServer) {
     this.#machine = machine;
     this.#server = server;
   }
 
   /**
-   * Sends everything that waits. Rejects when one of these kinds cannot be sent now: others do not
-   * keep the caller from going on, and are tried again.
+   * Sends what waits of a kind, because somebody waits for the answers, and rejects when that
+   * cannot be done now. It is tried again then. What the server has just refused is refused here
+   * until its pause is over.
    */
-  async flush(...needed: RequestType[]): Promise<void> {
-    const sending = this.#sending.then(() => this.#drain());
-    this.#sending = sending.then(
-      () => {},
-      () => {},
-    );
-    const failures = await sending;
-    if (failures.size > 0) this.#again(failures);
-    for (const [kind, error] of failures) {
-      if (needed.includes(kind)) throw error;
-    }
+  async flush(...kinds: RequestType[]): Promise<void> {
+    await this.#inTurn(kinds, (pause) => pause.forbids);
+  }
+
+  /** The same when one can do without the answers: nothing is sent before its pause is over. */
+  async flushPatiently(...kinds: RequestType[]): Promise<void> {
+    await this.#inTurn(kinds, (pause) => pause.lasts);
   }
 
   /** Sends everything that waits, in a moment, and tries again until it is sent. */
   flushSoon(): void {
-    if (this.#closed || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#flushNow(), 0);
+    this.#flushAt(Date.now());
+  }
+
+  /** Sends a request that the library gives once and forgets, as if it were one that waits. */
+  keep(request: LibraryRequest): void {
+    if (this.#kept.length >= MOST_KEPT) this.#kept.shift();
+    this.#kept.push({ request, refusals: 0 });
+    this.flushSoon();
   }
 
   /** Sends one request, and tells the library what came of it; that is also the answer. */
@@ -85,25 +97,65 @@ export class OutgoingRequests {
     clearTimeout(this.#timer);
   }
 
-  /** What could not be sent, by its kind. One request does not keep the others from being sent. */
-  async #drain(): Promise<Map<RequestType, unknown>> {
+  /**
+   * Drains one time after the other, so that no request is sent twice; rejects when something
+   * could not be sent.
+   */
+  #inTurn(kinds: readonly RequestType[] | null, waits: (pause: Pause) => boolean): Promise<void> {
+    const drained = this.#sending.then(() => this.#drain(kinds, waits));
+    this.#sending = drained.catch(() => {});
+    return drained;
+  }
+
+  /**
+   * Sends what waits of these kinds, or of all. One request that cannot be sent does not keep
+   * those of other kinds from being sent.
+   */
+  async #drain(
+    kinds: readonly RequestType[] | null,
+    waits: (pause: Pause) => boolean,
+  ): Promise<void> {
     const failures = new Map<RequestType, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
-      const requests = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const made = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const requests = [...this.#kept.map(({ request }) => request), ...made];
       let sent = 0;
       for (const request of requests) {
-        if (failures.has(request.type)) continue;
+        const { type: kind } = request;
+        if (failures.has(kind) || (kinds !== null && !kinds.includes(kind))) continue;
+        const pause = this.#pauses.get(kind);
+        if (pause !== undefined && waits(pause)) {
+          failures.set(kind, pause.error);
+          continue;
+        }
         try {
           await this.send(request);
+          this.#letGo(request);
+          this.#pauses.delete(kind);
           sent += 1;
         } catch (error) {
-          failures.set(request.type, error);
+          this.#noteFailure(request, error);
+          failures.set(kind, error);
         }
       }
       if (sent === 0) break;
     }
-    if (failures.size === 0) this.#failures = 0;
-    return failures;
+    this.#tryAgain(failures.keys());
+    for (const error of failures.values()) throw error;
+  }
+
+  #noteFailure(request: LibraryRequest, error: unknown): void {
+    const pause = this.#pauses.get(request.type) ?? new Pause();
+    pause.begin(error);
+    this.#pauses.set(request.type, pause);
+    const kept = this.#kept.find((other) => other.request === request);
+    if (kept === undefined || !isRefusal(error)) return;
+    kept.refusals += 1;
+    if (kept.refusals >= MOST_REFUSALS) this.#letGo(request);
+  }
+
+  #letGo(request: LibraryRequest): void {
+    this.#kept = this.#kept.filter((other) => other.request !== request);
   }
 
   async #send(request: LibraryRequest): Promise<string> {
@@ -114,18 +166,20 @@ export class OutgoingRequests {
     return answer;
   }
 
-  #flushNow(): void {
-    this.#timer = undefined;
-    void this.flush().catch(() => {});
+  /** Tries again what could not be sent, when the first of the pauses is over. */
+  #tryAgain(kinds: Iterable<RequestType>): void {
+    const ends = [...kinds].map((kind) => this.#pauses.get(kind)?.until ?? Infinity);
+    this.#flushAt(Math.min(...ends));
   }
 
-  #again(failures: ReadonlyMap<RequestType, unknown>): void {
-    if (this.#closed || this.#timer !== undefined) return;
-    this.#failures += 1;
-    const pause = [...failures.values()].every(isRefusal)
-      ? REFUSED_PAUSE_MS
-      : pauseBefore(this.#failures);
-    this.#timer = setTimeout(() => this.#flushNow(), pause);
+  #flushAt(time: number): void {
+    if (this.#closed || time >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = time;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      void this.#inTurn(null, (pause) => pause.lasts).catch(() => {});
+    }, time - Date.now());
   }
 
   #exchange(request: LibraryRequest): Promise<string> {
@@ -150,10 +204,4 @@ export class OutgoingRequests {
         throw new Error(`the library asks for what this client does not do: ${request.type}`);
     }
   }
-}
-
-/** Whether the server has understood a request, and does not want it. */
-function isRefusal(error: unknown): boolean {
-  const { status } = asProblem(error);
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
