@@ -1,6 +1,7 @@
--- For each post of a user: whether its device is still signed in, and what the device was answered if
--- it sent the same before. Runs after the fences are taken. Each look is one by the whole key: left
--- to itself, PostgreSQL plans once, when the tables are small, and would go on to read them whole.
+-- Of posts of users, those with which something is special: the device is not signed in any more, or
+-- it sent the same before, and then what it was answered. Runs after the fences are taken. Each look
+-- is one by the whole key: left to itself, PostgreSQL plans once, when the tables are small, and
+-- would go on to read them whole.
 -- $1: channel ids, $2: devices, $3: transaction ids, in step.
 -- Indexes: sessions_pkey, message_transactions_pkey.
 select
@@ -19,3 +20,4 @@ left join lateral (
     where device_id = p.device_id and channel_id = p.channel_id and txn_id = p.txn_id
     limit 1
 ) t on true
+where s.id is null or t.message_id is not null

@@ -238,15 +238,21 @@ impl Facts {
     }
 }
 
-/// Reads what is known of the authors, whose posts are to the channels in `channels`.
+/// Reads what is known of the authors, whose posts are to the channels in `channels`. There is a row
+/// where something is special.
 fn read_authors(rows: &[Row], channels: &[ChannelId]) -> Result<Vec<AuthorState>, StoreError> {
-    let mut authors = vec![AuthorState::default(); channels.len()];
+    let usual = AuthorState {
+        signed_in: true,
+        sent_before: None,
+    };
+    let mut authors = vec![usual; channels.len()];
     for row in rows {
         let at: i64 = row.try_get("at")?;
         // Counted from 1.
         let at = usize::try_from(at - 1).unwrap_or(usize::MAX);
         let (Some(author), Some(channel_id)) = (authors.get_mut(at), channels.get(at)) else {
-            continue;
+            let unasked = format!("a row about post {at} of {}", channels.len());
+            return Err(StoreError::Unexpected(unasked));
         };
         author.signed_in = row.try_get("signed_in")?;
         if let Some(message_id) = row.try_get("message_id")? {
