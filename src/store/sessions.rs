@@ -17,6 +17,7 @@ const FIND: &str = include_str!("../../sql/queries/sessions/find.sql");
 const TOUCH: &str = include_str!("../../sql/queries/sessions/touch.sql");
 const KEEP: &str = include_str!("../../sql/queries/sessions/keep.sql");
 const LIST: &str = include_str!("../../sql/queries/sessions/list.sql");
+const LOCK_DEVICES: &str = include_str!("../../sql/queries/device_keys/lock.sql");
 const DELETE: &str = include_str!("../../sql/queries/sessions/delete.sql");
 
 /// A session about to be made.
@@ -86,9 +87,12 @@ pub(super) async fn end_sessions(
     if sessions.is_empty() {
         return Ok(EndedSessions::default());
     }
-    // A mailbox goes with its session. Who puts something into several takes their locks in order.
-    let statement = transaction.prepare_cached(LOCK_MAILBOXES).await?;
-    transaction.query(&statement, &[&sessions]).await?;
+    // A device and its mailbox go with the session. Who needs several of them takes their locks in
+    // order, and so must this.
+    for lock in [LOCK_MAILBOXES, LOCK_DEVICES] {
+        let statement = transaction.prepare_cached(lock).await?;
+        transaction.query(&statement, &[&sessions]).await?;
+    }
     let statement = transaction.prepare_cached(DELETE).await?;
     let mut ended = EndedSessions::default();
     let mut changed = BTreeSet::new();

@@ -164,6 +164,20 @@ async fn a_session_without_keys_ends_without_a_word() {
     assert_eq!(ann.changes_since(position).await, Vec::<String>::new());
 }
 
+/// Only the sessions that make room are locked, not those beside them.
+#[tokio::test]
+async fn a_sign_in_does_not_wait_for_what_other_devices_of_the_user_are_doing() {
+    let server = TestServer::start().await;
+    let bob = server.user("bob").await;
+    let device = EncryptingDevice::without_keys(&bob).await;
+    let mut database = server.database.connect().await;
+    let busy = database.transaction().await.unwrap();
+    let lock = "select from sessions where id = $1::text::uuid for key share";
+    busy.query_one(lock, &[&device.device_id]).await.unwrap();
+    bob.sign_in().await;
+    busy.commit().await.unwrap();
+}
+
 /// The sweep passes over a session that is just uploading its first keys, and tells of its device
 /// when it ends it later.
 #[tokio::test]

@@ -68,8 +68,9 @@ impl AccountDataType {
 fn is_sealed_secret(content: &Map<String, Value>) -> bool {
     let by_key = content.get("encrypted").and_then(Value::as_object);
     let each_sealed = |by_key: &Map<String, Value>| {
-        let mut keys = by_key.values();
-        keys.all(|sealed| sealed.as_object().is_some_and(|it| is_sealed(it, SECRET)))
+        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let sealed = |value: &Value| value.as_object().is_some_and(|it| is_sealed(it, SECRET));
+        !by_key.is_empty() && by_key.iter().all(|(id, value)| is_id(id) && sealed(value))
     };
     content.len() == 1 && by_key.is_some_and(each_sealed)
 }
@@ -112,6 +113,9 @@ mod tests {
             with("mac", "".into()),
             with("ciphertext", "in clear, with spaces".into()),
             with("clear", "x".into()),
+            serde_json::json!({"encrypted": {}}),
+            serde_json::json!({"encrypted": {"": key}}),
+            serde_json::json!({"encrypted": {"in clear": key}}),
             serde_json::json!({"encrypted": {"key": {}}}),
             serde_json::json!({"encrypted": {"key": "x"}}),
             serde_json::json!({}),

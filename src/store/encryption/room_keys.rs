@@ -172,7 +172,7 @@ impl Store {
         let written = upsert(&transaction, user, version, keys).await?;
         if before.keys + written.added > MAX_KEYS
             || before.bytes + written.bytes > MAX_BYTES
-            || before.bytes_of_user + written.bytes > MAX_BYTES_OF_USER
+            || before.bytes_of_others + before.bytes + written.bytes > MAX_BYTES_OF_USER
         {
             return Ok(BackupChanged::Full);
         }
@@ -263,7 +263,7 @@ struct LockedBackup {
     etag: i64,
     keys: i64,
     bytes: i64,
-    bytes_of_user: i64,
+    bytes_of_others: i64,
     is_current: bool,
 }
 
@@ -290,7 +290,7 @@ async fn lock_backup(
             etag: row.try_get("etag")?,
             keys: row.try_get::<_, i32>("keys")?.into(),
             bytes: row.try_get("bytes")?,
-            bytes_of_user: row.try_get("bytes_of_user")?,
+            bytes_of_others: row.try_get("bytes_of_others")?,
             is_current: row.try_get("is_current")?,
         })
     })
