@@ -109,15 +109,20 @@ pub struct FanOut(pub Vec<CommittedPost>);
 
 /// A frame for every subscriber, behind the messages that were posted before. Sent by the
 /// directory.
-#[derive(Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Publish(pub Frame);
 
 /// The members of the channel changed: tells every subscriber, behind the messages that were posted
 /// before. Sent by the directory.
-#[derive(Debug, Message)]
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct TellMembers(pub MembersChange);
+
+/// Answered when everything that was sent to the actor before is done. Sent by the directory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Arrived;
 
 impl Actor for ChannelActor {
     type Context = Context<Self>;
@@ -169,6 +174,12 @@ impl Handler<Publish> for ChannelActor {
             .subscribers
             .publish(&frame, &self.context.sessions);
     }
+}
+
+impl Handler<Arrived> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Arrived, _: &mut Self::Context) {}
 }
 
 impl Handler<TellMembers> for ChannelActor {

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use actix::MailboxError;
+use actix::{Addr, Handler, MailboxError, Message};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use super::arbiters::slot_of;
-use super::channel::Publish;
+use super::channel::{Arrived, ChannelActor, Publish, TellMembers};
 use super::channels::ChannelDirectory;
 use super::outbox::{About, Frame};
 use super::posting::PostError;
 use crate::domain::ids::{ChannelId, MembersVersion, MessageId, Seq};
-use crate::domain::message::Message;
+use crate::domain::message as domain;
 use crate::protocol::ServerFrame;
 use crate::store::MembersChange;
 
@@ -21,8 +21,11 @@ use crate::store::MembersChange;
 const AT_ONCE: usize = 64;
 /// How many actors of a channel are tried to announce a change, when they end.
 const TRIES: usize = 3;
-/// How long a change waits for its turn, and for being announced.
+/// How long a change waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a turn is held for what announces a change. Shorter, so that a channel whose actor is busy
+/// does not use up the patience of those who share its slot.
+const ANNOUNCING: Duration = Duration::from_secs(1);
 
 /// Whose turn it is. A turn is for all channels that share a slot, so that there is a fixed number.
 #[derive(Debug)]
@@ -59,16 +62,23 @@ impl ChannelDirectory {
         })
     }
 
-    /// Sends a frame to the subscribers of a channel, behind the messages that were posted before;
-    /// waits until the channel's actor had room for it and sent it.
-    async fn publish_in_turn(&self, channel: ChannelId, frame: &Frame) -> Result<(), MailboxError> {
+    /// Sends something to the actor of a channel, behind the posts that it has, and waits until it is
+    /// done. It is queued although the mailbox may be full, and stays so when nobody waits any more.
+    /// The turn, which is held meanwhile, bounds how many there are.
+    async fn tell_surely<M>(&self, channel: ChannelId, message: &M) -> Result<(), MailboxError>
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        ChannelActor: Handler<M>,
+    {
         let mut ended = Ok(());
         for _ in 0..TRIES {
             if !self.is_watched(channel) {
                 return Ok(());
             }
-            let actor = self.running_actor(channel).ok_or(MailboxError::Closed)?;
-            ended = actor.send(Publish(frame.clone())).await;
+            let actor: Addr<ChannelActor> =
+                self.running_actor(channel).ok_or(MailboxError::Closed)?;
+            actor.do_send(message.clone());
+            ended = actor.send::<Arrived>(Arrived).await;
             if ended.is_ok() {
                 break;
             }
@@ -90,11 +100,12 @@ impl ChangeTurn<'_> {
 
     /// Tells the subscribers that its author put another envelope in the place of a message, behind
     /// the message itself and behind the state of the channel's members that it was encrypted for.
-    pub async fn announce_edit(self, message: &Message, members_version: MembersVersion) {
-        self.channels.announce_members(MembersChange {
+    pub async fn announce_edit(self, message: &domain::Message, members_version: MembersVersion) {
+        self.tell(&TellMembers(MembersChange {
             channel_id: self.channel_id,
             members_version,
-        });
+        }))
+        .await;
         let frame = ServerFrame::MessageEdited {
             channel_id: self.channel_id,
             seq: message.seq,
@@ -103,14 +114,23 @@ impl ChangeTurn<'_> {
         self.publish(message.seq, &frame).await;
     }
 
-    /// Nothing tells of a change again, so it waits for its place while the channel's actor is busy.
     async fn publish(&self, seq: Seq, frame: &ServerFrame<'_>) {
         let frame = Frame {
             about: About::MessageChange(self.channel_id, seq),
             text: frame.encode(),
         };
-        let published = self.channels.publish_in_turn(self.channel_id, &frame);
-        if !matches!(timeout(PATIENCE, published).await, Ok(Ok(()))) {
+        self.tell(&Publish(frame)).await;
+    }
+
+    /// Nothing tells of a change again, so it has its place also while the channel's actor is busy.
+    async fn tell<M>(&self, message: &M)
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        ChannelActor: Handler<M>,
+    {
+        let told = self.channels.tell_surely(self.channel_id, message);
+        // An actor that takes longer does it all the same; the others need not wait for that.
+        if let Ok(Err(_ended)) = timeout(ANNOUNCING, told).await {
             self.channels.count_unpublished();
         }
     }

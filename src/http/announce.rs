@@ -2,6 +2,7 @@
 //! it fails the change stands, and clients learn of it at their next request.
 
 use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
+use crate::domain::secrets::InviteCode;
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
 use crate::store::{EndedSessions, MembersChange, Redeemed, StoreError};
@@ -37,6 +38,20 @@ impl ApiState {
             }
             self.announce_membership(community.id).await;
         }
+    }
+
+    /// Somebody used an invite, which may have been done or not: tells the same people, who look.
+    pub(super) async fn announce_perhaps_newcomer(&self, user: UserId, code: &InviteCode) {
+        self.device_lists.announce_joined(user).await;
+        let community = self.store.find_invite_community(code).await;
+        let Ok(Some(community)) = community else {
+            return;
+        };
+        let channels = self.store.list_channels(community, user).await;
+        for channel in channels.into_iter().flatten().filter(|it| it.joined) {
+            self.announce_perhaps_joined(channel.id, user);
+        }
+        self.announce_membership(community).await;
     }
 
     /// Tells somebody that their place in a community changed.

@@ -163,12 +163,13 @@ pub(super) async fn accept(
     caller: Caller,
     Path(code): Path<InviteCode>,
 ) -> Result<Found<Community>, Problem> {
-    let redeemed = state.store.redeem_invite(&code, caller.id()).await;
-    if redeemed.is_err() {
-        // They may have come into a channel all the same.
-        state.device_lists.announce_joined(caller.id()).await;
-    }
-    let redeemed = redeemed?;
+    let redeemed = match state.store.redeem_invite(&code, caller.id()).await {
+        Ok(redeemed) => redeemed,
+        Err(error) => {
+            state.announce_perhaps_newcomer(caller.id(), &code).await;
+            return Err(error.into());
+        }
+    };
     state.announce_newcomer(caller.id(), &redeemed).await;
     match redeemed {
         Redeemed::Joined { community, .. } | Redeemed::AlreadyMember(community) => {

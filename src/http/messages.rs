@@ -116,18 +116,24 @@ pub(super) async fn remove(
     let (_, access) = state.seen_channel(&caller, channel).await?;
     let only_of = (!access.administers()).then(|| caller.id());
     let turn = state.channels.turn_to_change(channel).await?;
-    match state
-        .store
-        .delete_message(channel, message, only_of)
-        .await?
-    {
-        Deleted::At(seq) => {
+    match state.store.delete_message(channel, message, only_of).await {
+        Ok(Deleted::At(seq)) => {
             turn.announce_deletion(seq, message).await;
             Ok(Done)
         }
-        Deleted::Missing => Err(Problem::not_found()),
-        Deleted::NotTheAuthor => Err(Problem::forbidden(
+        Ok(Deleted::Missing) => Err(Problem::not_found()),
+        Ok(Deleted::NotTheAuthor) => Err(Problem::forbidden(
             "Only its author, and owners and admins of the community may do this.",
         )),
+        Err(error) => {
+            // It may be deleted all the same.
+            match state.store.find_message(channel, message).await {
+                Ok(Some(found)) if found.deleted => {
+                    turn.announce_deletion(found.seq, message).await;
+                }
+                Ok(_) | Err(_) => {}
+            }
+            Err(error.into())
+        }
     }
 }

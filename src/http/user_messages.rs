@@ -214,8 +214,20 @@ pub(super) async fn edit(
     let turn = state.channels.turn_to_change(channel).await;
     // What the server could not do does not count.
     let turn = turn.inspect_err(|_| state.limits.give_back_message(caller.id()))?;
-    let edited = state.store.edit_message(&edit).await;
-    match edited.inspect_err(|_| state.limits.give_back_message(caller.id()))? {
+    let edited = match state.store.edit_message(&edit).await {
+        Ok(edited) => edited,
+        Err(error) => {
+            state.limits.give_back_message(caller.id());
+            // It may be edited all the same.
+            if let Ok(Some(found)) = state.store.find_message(channel, message).await
+                && !found.deleted
+            {
+                turn.announce_edit(&found, members_version).await;
+            }
+            return Err(error.into());
+        }
+    };
+    match edited {
         Edited::Done {
             message,
             members_version,

@@ -14,6 +14,7 @@ const BEFORE: &str = include_str!("../../sql/queries/messages/list_before.sql");
 const AFTER: &str = include_str!("../../sql/queries/messages/list_after.sql");
 const REPLAY: &str = include_str!("../../sql/queries/messages/replay.sql");
 const FIND_AUTHOR: &str = include_str!("../../sql/queries/messages/find_author.sql");
+const FIND: &str = include_str!("../../sql/queries/messages/find.sql");
 const EDIT: &str = include_str!("../../sql/queries/messages/edit.sql");
 const MARK_DELETED: &str = include_str!("../../sql/queries/messages/mark_deleted.sql");
 const BLANK_PREVIEWS: &str = include_str!("../../sql/queries/notifications/blank_previews.sql");
@@ -178,6 +179,19 @@ impl Store {
             members_version: members_version.transpose()?,
             messages: rows.iter().map(rows::message).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Finds one message as it is now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_message(
+        &self,
+        channel: ChannelId,
+        message: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let row = self.row(FIND, &[&channel, &message]).await?;
+        row.as_ref().map(rows::message).transpose()
     }
 
     /// Puts another envelope in the place of a message of its author, under the channel's fence.

@@ -10,6 +10,7 @@ use crate::support::process::{Launch, ServerProcess};
 use crate::support::proxy::{DatabaseProxy, NextCommit};
 use crate::support::socket::WsClient;
 use crate::support::sweep::{open_store, sweep_once};
+use crate::support::writer::Writer;
 
 /// A server behind whose back the connection to the database can be cut, and a device of ann's with
 /// a socket.
@@ -105,10 +106,34 @@ async fn somebody_whose_invite_was_perhaps_accepted_is_announced() {
     let device = EncryptingDevice::of(&bob).await;
     let code = scene.community.invite(&json!({})).await.str("code");
     let mut socket = scene.socket().await;
+    socket.subscribe(&scene.community.general, None).await;
     scene.lose_the_answer_to_the_next_commit();
+    let mut of_bob = bob.socket().await;
     device.accept_invite(&code).await.expect_status(503);
     assert!(scene.proxy.commit_was_cut());
     expect_changed(&mut socket, &bob).await;
+    socket.expect_frame("channel_changed").await;
+    socket.expect_frame("membership_changed").await;
+    of_bob.expect_frame("membership_changed").await;
+}
+
+#[tokio::test]
+async fn an_edit_and_a_deletion_that_were_perhaps_made_are_announced() {
+    let scene = Scene::begin(&[]).await;
+    let channel = scene.community.general.as_str();
+    let writer = Writer::of(&scene.ann).await;
+    let id = writer.writes(channel, "one").await.str("message_id");
+    let mut socket = scene.socket().await;
+    socket.subscribe(channel, None).await;
+    scene.lose_the_answer_to_the_next_commit();
+    writer.edit(channel, &id, "two").await.expect_status(503);
+    let edited = socket.expect_frame("message_edited").await;
+    assert_eq!(edited["message"]["envelope"], writer.envelope("two"));
+    scene.lose_the_answer_to_the_next_commit();
+    let deleted = scene.ann.delete_message(channel, &id).await;
+    deleted.expect_status(503);
+    let deleted = socket.expect_frame("message_deleted").await;
+    assert_eq!(deleted["message_id"], json!(id));
 }
 
 #[tokio::test]

@@ -294,8 +294,9 @@ async fn changes_that_waited_are_told_in_one_frame_also_after_a_panic() {
     for name in ["bob", "carl", "dora"] {
         newcomers.push(community.outsider(name).await);
     }
+    let code = community.invite(&json!({})).await.str("code");
     for user in &newcomers {
-        community.let_in(user).await;
+        user.accept_invite(&code).await.expect_status(200);
     }
     let told = socket.expect_frame_where("who came", |frame| {
         frame["type"] == "device_lists" && frame["changed"] != json!([])
