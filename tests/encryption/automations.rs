@@ -115,8 +115,8 @@ async fn the_example_posts_what_members_read_also_after_it_has_signed_out() {
     assert_eq!(history.len(), 2);
     for message in history {
         let decrypted = device.decrypt(&message).await.unwrap();
-        let is_clear = matches!(decrypted, chatalot_client::Decryption::Clear { .. });
-        assert!(is_clear, "{decrypted:?}");
+        let is_read = matches!(decrypted, chatalot_client::Decryption::Unproven(_));
+        assert!(is_read, "{decrypted:?}");
     }
 }
 

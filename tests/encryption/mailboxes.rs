@@ -42,7 +42,7 @@ pub(crate) async fn newest(device: &Device, channel: &str) -> Decryption {
 
 pub(crate) fn text(decryption: Decryption) -> String {
     match decryption {
-        Decryption::Clear { plaintext, .. } => plaintext.body,
+        Decryption::Clear(plaintext) => plaintext.body,
         other => panic!("a readable message, not {other:?}"),
     }
 }
