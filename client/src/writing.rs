@@ -120,7 +120,7 @@ impl Device {
             if error.code() != Some("members_changed") || attempt >= MOST_ENCRYPTIONS {
                 return Err(error);
             }
-            self.forget_members(plaintext.channel_id).await;
+            self.renew_members(plaintext.channel_id).await?;
             attempt += 1;
         }
     }
