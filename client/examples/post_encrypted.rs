@@ -91,9 +91,13 @@ async fn post(
     loop {
         let error = match device.send(channel, &draft).await {
             Ok(posted) => return Ok(posted.message_id),
+            Err(ClientError::OutcomeUnknown(error)) => {
+                is_in_doubt = true;
+                *error
+            }
             Err(error) => error,
         };
-        is_in_doubt |= error.is_transient() || matches!(error, ClientError::OutcomeUnknown(_));
+        is_in_doubt |= error.is_transient();
         if !error.is_transient() || started.elapsed() > PATIENCE {
             // An attempt before this one may have got through.
             return Err(if is_in_doubt {
