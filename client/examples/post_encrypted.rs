@@ -20,7 +20,9 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chatalot_client::{ChannelId, Device, Draft, MemoryStore, MessageId, Session};
+use chatalot_client::{
+    ChannelId, Device, Draft, Error as ClientError, MemoryStore, MessageId, Session,
+};
 
 /// How long a text is tried to be sent while the server cannot be reached, or is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -85,15 +87,26 @@ async fn post(
     // The same draft each time: whichever attempt got through, the message is there once.
     let draft = Draft::of(text);
     let started = Instant::now();
+    let mut is_in_doubt = false;
     loop {
-        match device.send(channel, &draft).await {
+        let error = match device.send(channel, &draft).await {
             Ok(posted) => return Ok(posted.message_id),
-            Err(error) if !error.is_transient() => return Err(error.into()),
-            Err(error) if started.elapsed() > PATIENCE => {
-                return Err(format!("it may have been posted or not: {error}").into());
+            Err(ClientError::OutcomeUnknown(error)) => {
+                is_in_doubt = true;
+                *error
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(error) => error,
+        };
+        is_in_doubt |= error.is_transient();
+        if !error.is_transient() || started.elapsed() > PATIENCE {
+            // An attempt before this one may have got through.
+            return Err(if is_in_doubt {
+                format!("it may have been posted or not: {error}").into()
+            } else {
+                error.into()
+            });
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

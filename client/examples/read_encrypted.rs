@@ -152,16 +152,13 @@ impl Reader {
     async fn decrypt(&mut self, message: SealedMessage) -> Result<(), Error> {
         let id = message.id;
         match self.device.decrypt(&message).await? {
-            Decryption::Clear {
-                plaintext,
-                imported: false,
-            } => {
+            Decryption::Clear(plaintext) => {
                 let author = message.author;
                 let line = json!({"message_id": id, "author": author, "text": plaintext.body});
                 println!("{line}");
             }
             // Its key is from the backup, which does not prove who wrote it: nothing to act on.
-            Decryption::Clear { imported: true, .. } => {
+            Decryption::Unproven(_) => {
                 eprintln!("read_encrypted: passed over {id}: it is not certain who wrote it");
             }
             Decryption::Waiting => {

@@ -1,5 +1,7 @@
 //! Channels: who is in them, and what was said.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::device::Device;
@@ -94,6 +96,18 @@ impl Device {
         }
         remembered.insert(channel, members.clone());
         Ok(members)
+    }
+
+    /// The members as they are now, because a send was for others than these. Those who were not there
+    /// are expected to have other devices than those that are known of them: what this device is told
+    /// of a join may come after the join.
+    pub(crate) async fn renew_members(&self, channel: ChannelId) -> Result<(), Error> {
+        let before = self.state.members.lock().await.remove(&channel);
+        let before = before.map(|members| members.users).unwrap_or_default();
+        let before: HashSet<UserId> = before.into_iter().collect();
+        let mut users = self.ask_for_members(channel).await?.users;
+        users.retain(|user| !before.contains(user));
+        self.expect_new_devices_of(&users).await
     }
 
     /// What is known of the members of any channel is out of date.

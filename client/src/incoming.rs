@@ -160,7 +160,7 @@ impl Device {
         })
     }
 
-    /// Has the devices of these users asked for again, because nobody tells this one what changes.
+    /// Has the devices of these users asked for again, where nobody has told this one what changed.
     pub(crate) async fn expect_new_devices_of(&self, users: &[UserId]) -> Result<(), Error> {
         let names = self.names.users(users)?;
         let changed = News {

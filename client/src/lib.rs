@@ -39,6 +39,7 @@ mod plaintext;
 mod reading;
 mod replays;
 mod requests;
+mod room_keys;
 mod secret_storage;
 mod session;
 mod socket;

@@ -17,13 +17,13 @@ use crate::plaintext::Plaintext;
 /// What became of a message that was to be decrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decryption {
-    /// It is readable.
-    Clear {
-        /// What its author wrote.
-        plaintext: Plaintext,
-        /// The key came from the backup, which does not prove who wrote the message.
-        imported: bool,
-    },
+    /// It is readable, and was written on a device of its author's, for which they vouch.
+    Clear(Plaintext),
+    /// It is readable, and who wrote it is not proven, because its key is from the backup: so it is
+    /// with what was written before this device was there. Whoever has the server can put keys into
+    /// the backup that they made up, and have them open messages in anybody's name. Show it as such,
+    /// and do not act on it.
+    Unproven(Plaintext),
     /// The key has not come. It may come, and then the message can be tried again; or never, when the
     /// message is from before the user joined or the device was there.
     Waiting,
@@ -167,9 +167,10 @@ impl Device {
         if self.is_repeat(message, &plaintext.txn_id).await? {
             return Ok(Decryption::Refused(Refusal::Repeated));
         }
-        Ok(Decryption::Clear {
-            plaintext,
-            imported,
+        Ok(if imported {
+            Decryption::Unproven(plaintext)
+        } else {
+            Decryption::Clear(plaintext)
         })
     }
 }

@@ -47,6 +47,12 @@ struct Uploaded {
     one_time_key_counts: BTreeMap<OneTimeKeyAlgorithm, UInt>,
 }
 
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(default)]
+    undelivered: BTreeMap<String, Vec<String>>,
+}
+
 impl Device {
     /// Sends everything that waits, such as new one-time keys after others have used some up. To be
     /// called after [`Device::receive`]; [`Live`](crate::Live) does that by itself.
@@ -144,7 +150,9 @@ impl Device {
             }
             AnyOutgoingRequest::KeysQuery(request) => self.query_keys(id, request).await.map(drop),
             AnyOutgoingRequest::KeysClaim(request) => self.claim_keys(id, request).await,
-            AnyOutgoingRequest::ToDeviceRequest(request) => self.send_to_devices(id, request).await,
+            AnyOutgoingRequest::ToDeviceRequest(request) => {
+                self.send_to_devices(id, request).await.map(drop)
+            }
             AnyOutgoingRequest::SignatureUpload(request) => {
                 let call = self.api.post(&["e2ee", "keys", "signatures", "upload"]);
                 let _failures: Value = call.send(&request.signed_keys).await?;
@@ -178,17 +186,22 @@ impl Device {
 
     /// Sends messages to devices. A repeat is recognised by its transaction. The library makes
     /// requests for 250 devices at most, with 2.5 KiB for each, which the server takes.
+    ///
+    /// Gives back the devices of users whose mailbox was full. The library takes them for reached: as
+    /// long as nobody reads there, to send it again would be for nothing.
     pub(crate) async fn send_to_devices(
         &self,
         id: &TransactionId,
         request: &ToDeviceRequest,
-    ) -> Result<(), Error> {
+    ) -> Result<BTreeMap<String, Vec<String>>, Error> {
         let event_type = request.event_type.to_string();
         let segments = ["e2ee", "to_device", &event_type, request.txn_id.as_str()];
         let body = json!({"messages": request.messages});
-        let _undelivered: Value = self.api.put(&segments).send(&body).await?;
+        let Sent { undelivered } = self.api.put(&segments).send(&body).await?;
         let answer = send_event_to_device::v3::Response::new();
-        self.mark(id, AnyIncomingResponse::ToDevice(&answer)).await
+        self.mark(id, AnyIncomingResponse::ToDevice(&answer))
+            .await?;
+        Ok(undelivered)
     }
 
     pub(crate) async fn mark(

@@ -40,7 +40,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] with the code `wrong_credentials` when username or password is wrong.
+    /// [`Error::Refused`] with the code `bad_credentials` when username or password is wrong.
     pub async fn sign_in(server: &str, username: &str, password: &str) -> Result<Self, Error> {
         let api = Api::new(server, None)?;
         let credentials = Credentials {

@@ -1,22 +1,16 @@
 //! Encrypting what is written, and sending it.
 
-use std::collections::HashSet;
-
-use matrix_sdk_crypto::{CollectStrategy, EncryptionSettings};
 use reqwest::Method;
-use ruma::OwnedUserId;
 use ruma::events::AnyMessageLikeEventContent;
-use ruma::events::room::history_visibility::HistoryVisibility;
 use ruma::serde::Raw;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::channels::Members;
 use crate::device::Device;
 use crate::draft::Draft;
 use crate::error::Error;
-use crate::ids::{ChannelId, MessageId, UserId};
+use crate::ids::{ChannelId, MessageId};
 use crate::own_identity::Recovery;
 use crate::plaintext::{MESSAGE_TYPE, Plaintext};
 
@@ -43,13 +37,6 @@ pub struct Sealed {
     pub members_version: i64,
     /// What was encrypted.
     pub envelope: Box<RawValue>,
-}
-
-/// Whom the key of a channel was given to last.
-#[derive(Debug, Serialize, Deserialize)]
-struct Shared {
-    members_version: i64,
-    members: Vec<String>,
 }
 
 impl Device {
@@ -120,7 +107,7 @@ impl Device {
             if error.code() != Some("members_changed") || attempt >= MOST_ENCRYPTIONS {
                 return Err(error);
             }
-            self.forget_members(plaintext.channel_id).await;
+            self.renew_members(plaintext.channel_id).await?;
             attempt += 1;
         }
     }
@@ -168,53 +155,5 @@ impl Device {
             members_version: members.version,
             envelope: encrypted.content.into_json(),
         })
-    }
-
-    /// Begins a new key when somebody may have left: what follows is encrypted with one that they
-    /// never had.
-    async fn rotate(&self, channel: ChannelId, members: &Members) -> Result<(), Error> {
-        let key = format!("chatalot.shared.{channel}");
-        let before: Option<Shared> = self.stored(&key).await?;
-        if let Some(before) = before {
-            if before.members_version == members.version {
-                return Ok(());
-            }
-            let known: HashSet<&str> = before.members.iter().map(String::as_str).collect();
-            let is_known = |user: &&UserId| known.contains(user.to_string().as_str());
-            let stayed = members.users.iter().filter(is_known).count();
-            let joined = i64::try_from(members.users.len() - stayed).unwrap_or(i64::MAX);
-            let only_joins = stayed == known.len()
-                && members.version.checked_sub(before.members_version) == Some(joined);
-            if !only_joins {
-                let room = self.names.room(channel)?;
-                let discarded = self.machine.discard_room_key(&room).await;
-                discarded.map_err(Error::library)?;
-            }
-        }
-        // Noted before a key is given to anybody: who gets it and leaves must be missed.
-        let shared = Shared {
-            members_version: members.version,
-            members: members.users.iter().map(ToString::to_string).collect(),
-        };
-        self.store(&key, &shared).await
-    }
-
-    async fn share(&self, channel: ChannelId, members: &Members) -> Result<(), Error> {
-        let users: Vec<OwnedUserId> = self.names.users(&members.users)?;
-        let room = self.names.room(channel)?;
-        let _one_after_the_other = self.state.requests.lock().await;
-        self.claim(users.iter().map(AsRef::as_ref)).await?;
-        let settings = EncryptionSettings {
-            history_visibility: HistoryVisibility::Joined,
-            // Only devices that their owners vouch for: one that the server makes up gets nothing.
-            sharing_strategy: CollectStrategy::IdentityBasedStrategy,
-            ..EncryptionSettings::default()
-        };
-        let users = users.iter().map(AsRef::as_ref);
-        let requests = self.machine.share_room_key(&room, users, settings).await;
-        for request in requests.map_err(Error::library)? {
-            self.send_to_devices(&request.txn_id, &request).await?;
-        }
-        Ok(())
     }
 }

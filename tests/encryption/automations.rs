@@ -1,5 +1,6 @@
 //! The examples for automations with something to hide, as programs of their own.
 
+use std::iter::{repeat, repeat_n};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -114,8 +115,8 @@ async fn the_example_posts_what_members_read_also_after_it_has_signed_out() {
     assert_eq!(history.len(), 2);
     for message in history {
         let decrypted = device.decrypt(&message).await.unwrap();
-        let is_clear = matches!(decrypted, chatalot_client::Decryption::Clear { .. });
-        assert!(is_clear, "{decrypted:?}");
+        let is_read = matches!(decrypted, chatalot_client::Decryption::Unproven(_));
+        assert!(is_read, "{decrypted:?}");
     }
 }
 
@@ -137,6 +138,56 @@ async fn the_example_posts_once_when_answers_get_lost() {
     let history = history(&ann.device, general).await;
     let ids: Vec<String> = history.iter().map(|it| it.id.to_string()).collect();
     assert_eq!(ids, [message_id]);
+}
+
+#[tokio::test]
+async fn the_example_has_posted_also_when_it_cannot_sign_out() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let ann = Person::of(&community.owner, &[]).await;
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let proxy = Proxy::before(server.origin()).await;
+    proxy.fail("/auth/logout", repeat(500));
+    let key = Some(recovery_key.as_str());
+    let output = run_at(&proxy.origin, &robot, key, &[general, "once"], "").await;
+    let message_id = said(&output);
+    let [message] = &history(&ann.device, general).await[..] else {
+        panic!("one message");
+    };
+    assert_eq!(message.id.to_string(), message_id);
+    let warning = String::from_utf8_lossy(&output.stderr);
+    assert!(warning.contains("could not be ended"), "{warning}");
+    assert_eq!(proxy.posts("/auth/logout").len(), 1);
+}
+
+#[tokio::test]
+async fn the_example_says_when_it_may_have_posted() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let robot = community.member("robot").await;
+    let recovery_key = said(&run(&robot, None, &["--set-up"], "").await);
+    let key = Some(recovery_key.as_str());
+    // What is refused after attempts without an answer, within one call of the library or not.
+    for unanswered in [1, 4] {
+        let proxy = Proxy::before(server.origin()).await;
+        proxy.fail("/messages/", repeat_n(502, unanswered).chain(repeat(403)));
+        let post = [general, "text"];
+        let in_doubt = run_at(&proxy.origin, &robot, key, &post, "").await;
+        let in_doubt = complaint(&in_doubt);
+        assert!(in_doubt.contains("posted or not"), "{in_doubt}");
+        let nothing = run(
+            &robot,
+            key,
+            &[&uuid::Uuid::now_v7().to_string(), "text"],
+            "",
+        )
+        .await;
+        let nothing = complaint(&nothing);
+        assert!(!nothing.contains("or not"), "{nothing}");
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use chatalot_client::News;
+use chatalot_client::{Decryption, Draft, News};
 use serde_json::Value;
 
-use crate::support::people::{Person, device};
+use crate::support::people::{Person, device, history, id};
 use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
@@ -37,8 +37,10 @@ async fn a_new_device_reads_what_somebody_wrote_who_left_and_does_not_ask_for_th
     new.unlock(&recovery_key).await.unwrap();
     let before = proxy.posts("/keys/query").len();
     for (message, expected) in messages {
-        let decrypted = new.decrypt(&message).await.unwrap();
-        assert_eq!(crate::mailboxes::text(decrypted), expected);
+        match new.decrypt(&message).await.unwrap() {
+            Decryption::Unproven(plaintext) => assert_eq!(plaintext.body, expected),
+            other => panic!("{expected:?} is read with the backup, not {other:?}"),
+        }
     }
     let queries = proxy.posts("/keys/query").len() - before;
     assert!(queries <= 2, "{queries} queries");
@@ -107,4 +109,35 @@ async fn after_somebody_was_away_between_two_messages_there_is_a_new_key() {
     assert_eq!(keys[0], keys[1]);
     // The same people are there: that one of them was away is told by the version alone.
     assert_ne!(keys[1], keys[2]);
+}
+
+#[tokio::test]
+async fn who_comes_back_in_the_middle_of_a_send_reads_it_on_a_device_that_is_new() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let carol = community.member("carol").await;
+    let mut proxy = Proxy::before(server.origin()).await;
+    let ann = Person::at(&proxy.origin, &community.owner, &[]).await;
+    let carol = Person::of(&carol, &[]).await;
+    let recovery_key = carol.device.make_recovery_key().await.unwrap();
+    ann.writes(general, "with carol").await;
+    let left = carol.user.remove_from_channel(general, &carol.user.id);
+    left.await.expect_done();
+    ann.writes(general, "without carol").await;
+    // She shares no channel with ann, who is told nothing of it.
+    let mut back = carol.on_a_new_device(&[]).await;
+    back.device.unlock(&recovery_key).await.unwrap();
+
+    proxy.hold_the_next("/messages/");
+    let (device, channel) = (ann.device.clone(), id(general));
+    let sending =
+        tokio::spawn(async move { device.send(channel, &Draft::of("carol is back")).await });
+    let held = proxy.held().await;
+    let joined = back.user.add_to_channel(general, &back.user.id);
+    joined.await.expect_done();
+    held.go_on();
+    sending.await.unwrap().unwrap();
+    let history = history(&back.device, general).await;
+    assert_eq!(back.reads_this(&history[2]).await, "carol is back");
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use chatalot_client::{Decryption, Device, Frame, News, Session, Socket, ToDeviceEvent};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::fixtures::{PASSWORD, User};
 use crate::support::people::{DEADLINE, Person, device, history};
+use crate::support::proxy::Proxy;
 use crate::support::server::TestServer;
 
 /// Opens a socket of the user's session and waits for messages to its device.
@@ -42,7 +44,7 @@ pub(crate) async fn newest(device: &Device, channel: &str) -> Decryption {
 
 pub(crate) fn text(decryption: Decryption) -> String {
     match decryption {
-        Decryption::Clear { plaintext, .. } => plaintext.body,
+        Decryption::Clear(plaintext) => plaintext.body,
         other => panic!("a readable message, not {other:?}"),
     }
 }
@@ -96,4 +98,38 @@ async fn what_was_not_acknowledged_comes_again_and_a_repeat_does_no_harm() {
     assert_eq!(text(newest(&restarted, general).await), "one");
     take(&restarted, &new).await;
     assert_eq!(text(newest(&restarted, &side).await), "two");
+}
+
+#[tokio::test]
+async fn when_a_mailbox_was_full_there_is_a_new_key_with_the_next_message_and_not_with_each() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let bob = community.member("bob").await;
+    let bob = Person::of(&bob, &[]).await;
+    let (name, device_id) = (
+        bob.device.machine().user_id().to_string(),
+        bob.device.id().to_owned(),
+    );
+    let proxy = Proxy::rewriting(server.origin(), move |path, mut answer| {
+        if path.contains("/to_device/") {
+            answer["undelivered"] = json!({&name: [&device_id]});
+        }
+        answer
+    })
+    .await;
+    let ann = Person::at(&proxy.origin, &community.owner, &[]).await;
+    let mut keys = Vec::new();
+    for _ in 0..4 {
+        ann.writes(general, "text").await;
+        let last = history(&ann.device, general).await.pop().unwrap();
+        let envelope: Value = serde_json::from_str(last.envelope.get()).unwrap();
+        keys.push(envelope["session_id"].clone());
+    }
+    assert_ne!(keys[0], keys[1]);
+    // It was full again. The one after may be tried in an hour.
+    assert_eq!(
+        keys[1..],
+        [keys[1].clone(), keys[1].clone(), keys[1].clone()]
+    );
 }

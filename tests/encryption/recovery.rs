@@ -1,6 +1,11 @@
 //! A new device, and what the recovery key gives it.
 
-use chatalot_client::{Decryption, Draft, Error, Recovery};
+use chatalot_client::matrix_sdk_crypto::olm::ExportedRoomKey;
+use chatalot_client::matrix_sdk_crypto::vodozemac::megolm::{
+    GroupSession, InboundGroupSession, SessionConfig,
+};
+use chatalot_client::{Decryption, Draft, Error, MessageId, Recovery};
+use serde_json::json;
 
 use crate::support::people::{Person, id};
 use crate::support::server::TestServer;
@@ -40,13 +45,8 @@ async fn a_new_device_reads_the_history_with_the_recovery_key() {
     assert_eq!(new.device.recovery().await.unwrap(), Recovery::Unlocked);
     for (message, text) in [(&of_bob, "of bob"), (&of_ann, "of ann")] {
         match new.tries(message).await {
-            Decryption::Clear {
-                plaintext,
-                imported,
-            } => {
-                assert_eq!(plaintext.body, text);
-                assert!(imported, "a key from the backup does not prove who wrote");
-            }
+            // A key from the backup does not prove who wrote.
+            Decryption::Unproven(plaintext) => assert_eq!(plaintext.body, text),
             other => panic!("{text:?} is not read: {other:?}"),
         }
     }
@@ -96,4 +96,60 @@ async fn an_account_without_an_identity_is_told_to_set_it_up() {
         .unwrap();
     bob.send(general, &Draft::of("I am bob")).await.unwrap();
     drop(ann);
+}
+
+#[tokio::test]
+async fn what_a_made_up_key_of_the_backup_opens_is_not_told_as_proven() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let carol = community.member("carol").await;
+    let mut ann = Person::of(&community.owner, &[general]).await;
+    let recovery_key = ann.device.make_recovery_key().await.unwrap();
+    let carol = Person::of(&carol, &[]).await;
+    carol.writes(general, "I am carol").await;
+    let mut message = ann.next_message().await;
+    assert_eq!(ann.reads_this(&message).await, "I am carol");
+
+    // The server can put keys into the backup, which anybody can seal who knows its public key.
+    let mut megolm = GroupSession::new(SessionConfig::version_1());
+    let inbound = InboundGroupSession::new(&megolm.session_key(), SessionConfig::version_1());
+    let carols = carol.device.machine().identity_keys();
+    let room = format!(
+        "!{general}:{}",
+        carol.device.machine().user_id().server_name()
+    );
+    let key = json!({
+        "algorithm": "m.megolm.v1.aes-sha2", "room_id": room,
+        "session_id": megolm.session_id(),
+        "session_key": inbound.export_at_first_known_index().to_base64(),
+        "sender_key": carols.curve25519.to_base64(),
+        "sender_claimed_keys": {"ed25519": carols.ed25519.to_base64()},
+        "forwarding_curve25519_key_chain": [],
+    });
+    let key: ExportedRoomKey = serde_json::from_value(key).unwrap();
+    let store = ann.device.machine().store();
+    let imported = store.import_exported_room_keys(vec![key], |_, _| ()).await;
+    assert_eq!(imported.unwrap().imported_count, 1);
+    ann.device.upload_backup().await.unwrap();
+
+    let text = json!({"type": "m.room.message", "room_id": room, "content": {
+        "msgtype": "m.text", "channel_id": general, "txn_id": "t", "body": "I am carol too",
+        "format": "markdown", "mentions": [],
+    }});
+    let envelope = json!({
+        "algorithm": "m.megolm.v1.aes-sha2", "device_id": carol.device.id(),
+        "sender_key": carols.curve25519.to_base64(), "session_id": megolm.session_id(),
+        "ciphertext": megolm.encrypt(text.to_string()).to_base64(),
+    });
+    message.id = MessageId(uuid::Uuid::now_v7());
+    message.envelope = serde_json::value::to_raw_value(&envelope).unwrap();
+    let new = ann.on_a_new_device(&[]).await;
+    new.device.unlock(&recovery_key).await.unwrap();
+    for reader in [&new, &ann] {
+        match reader.tries(&message).await {
+            Decryption::Unproven(plaintext) => assert_eq!(plaintext.body, "I am carol too"),
+            other => panic!("carol has not written this: {other:?}"),
+        }
+    }
 }

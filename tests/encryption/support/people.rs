@@ -117,7 +117,7 @@ impl Person {
     /// What a message says.
     pub(crate) async fn reads_this(&mut self, message: &SealedMessage) -> String {
         match self.decrypts(message).await {
-            Decryption::Clear { plaintext, .. } => plaintext.body,
+            Decryption::Clear(plaintext) => plaintext.body,
             other => panic!("{} cannot read: {other:?}", self.user.username),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +14,9 @@ use super::listener::{Listener, Request, Serving, answer};
 
 /// Changes the answer to a call of this path.
 type Rewrite = dyn Fn(&str, Value) -> Value + Send + Sync;
+
+/// What the calls get that do not reach the server.
+type Statuses = Box<dyn Iterator<Item = u16> + Send>;
 
 /// A call that was made.
 #[derive(Clone, Debug)]
@@ -50,9 +53,8 @@ struct Shared {
     hold: Mutex<Option<(String, mpsc::UnboundedSender<Held>)>>,
     /// A part of the path, and to how many further calls of it the answers are lost.
     lose: Mutex<Option<(String, usize)>>,
-    /// A part of the path, how many further calls of it do not reach the server, and what status
-    /// they get instead.
-    fail: Mutex<Option<(String, usize, u16)>>,
+    /// A part of the path, whose next calls do not reach the server, and the statuses that they get.
+    fail: Mutex<Option<(String, Statuses)>>,
     exchanges: Mutex<Vec<Exchange>>,
     holding: mpsc::UnboundedSender<Held>,
 }
@@ -112,10 +114,15 @@ impl Proxy {
         *self.shared.lose.lock() = Some((part.to_owned(), count));
     }
 
-    /// The next `count` calls whose path has `part` in it do not reach the server, and get a page with
-    /// this status, as of a reverse proxy.
-    pub(crate) fn fail(&self, count: usize, part: &str, status: u16) {
-        *self.shared.fail.lock() = Some((part.to_owned(), count, status));
+    /// The next calls whose path has `part` in it do not reach the server, and get these statuses:
+    /// with a page, as of a reverse proxy, or below 500 with a problem, as of the server.
+    pub(crate) fn fail<I>(&self, part: &str, statuses: I)
+    where
+        I: IntoIterator<Item = u16>,
+        I::IntoIter: Send + 'static,
+    {
+        let statuses: Statuses = Box::new(statuses.into_iter());
+        *self.shared.fail.lock() = Some((part.to_owned(), statuses));
     }
 
     /// The GETs whose path has `part` in it.
@@ -147,9 +154,17 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(request)) = Request::read(&mut stream).await {
         if let Some(status) = shared.fails(&request) {
-            let headers = [("content-type".to_owned(), "text/html".to_owned())];
-            let page = b"<html><h1>Something went wrong</h1></html>";
-            if answer(&mut stream, status, &headers, page).await.is_err() {
+            let (kind, body) = if status < 500 {
+                let problem = json!({"status": status, "code": "made_up", "title": "No"});
+                ("application/problem+json", problem.to_string())
+            } else {
+                ("text/html", "<html><h1>No</h1></html>".to_owned())
+            };
+            let headers = [("content-type".to_owned(), kind.to_owned())];
+            if answer(&mut stream, status, &headers, body.as_bytes())
+                .await
+                .is_err()
+            {
                 return;
             }
             continue;
@@ -186,16 +201,15 @@ impl Shared {
     fn fails(&self, request: &Request) -> Option<u16> {
         let mut fail = self.fail.lock();
         let failing = fail.as_mut();
-        let (_, count, status) = failing
-            .filter(|(part, count, _)| *count > 0 && request.path.contains(part.as_str()))?;
-        *count -= 1;
+        let (_, statuses) = failing.filter(|(part, _)| request.path.contains(part.as_str()))?;
+        let status = statuses.next()?;
         self.exchanges.lock().push(Exchange {
             method: request.method.clone(),
             path: request.path.clone(),
             body: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
-            status: *status,
+            status,
         });
-        Some(*status)
+        Some(status)
     }
 
     /// Whether the answer to this call is lost.
