@@ -91,6 +91,58 @@ test('somebody who joins reads what is written from then on, with the same sessi
   expect(await bob.read(before)).toMatchObject({ state: 'waiting' });
 });
 
+describe('somebody who left all shared channels', () => {
+  async function leave() {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    const message = await bob.write(channel, 'farewell');
+    await alice.deliver();
+    expect(await alice.text(message)).toBe('farewell');
+    server.leave(channel, bob.userId);
+    await alice.engine.receive({ changed: [`@${bob.userId}:${SERVER_NAME}`] });
+    const before = queries();
+    return { alice, bob, channel, message, before };
+  }
+
+  const queries = () => server.calls.filter((call) => call.endsWith('/keys/query')).length;
+
+  test('is asked for once and not with every message, and what they wrote stays theirs', async () => {
+    const { alice, channel, message, before } = await leave();
+    for (let count = 0; count < 5; count += 1) {
+      expect(await alice.text(message)).toBe('farewell');
+      await alice.write(channel, 'to myself');
+    }
+    expect(queries() - before).toBe(1);
+  });
+
+  test('is asked for again after they came back', async () => {
+    const { alice, bob, channel, message } = await leave();
+    const recoveryKey = await bob.engine.makeRecoveryKey();
+    const second = await signIn(bob.userId);
+    await second.engine.unlock(recoveryKey);
+    expect(await alice.text(message)).toBe('farewell');
+    server.join(channel, bob.userId);
+    await alice.deliver();
+    const welcome = await alice.write(channel, 'welcome back');
+    await second.deliver();
+    expect(await second.text(welcome)).toBe('welcome back');
+  });
+
+  test('is asked for again when they are among the members, whoever forgot to say so', async () => {
+    const { alice, bob, channel, message } = await leave();
+    expect(await alice.text(message)).toBe('farewell');
+    const recoveryKey = await bob.engine.makeRecoveryKey();
+    const second = await signIn(bob.userId);
+    await second.engine.unlock(recoveryKey);
+    await alice.write(channel, 'to myself');
+    alice.connected = false;
+    server.join(channel, bob.userId);
+    const welcome = await alice.write(channel, 'welcome back');
+    await second.deliver();
+    expect(await second.text(welcome)).toBe('welcome back');
+  });
+});
+
 describe('a new device', () => {
   test('is locked until the recovery key brings the secrets and the history', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
@@ -345,6 +397,7 @@ describe('comparing pictures', () => {
 
   test('lets two people vouch for each other', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, null);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     expect(bob.state.verification).toMatchObject({ withUserId: alice.userId });
@@ -356,6 +409,7 @@ describe('comparing pictures', () => {
 
   test('ends when the pictures differ', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, bob.deviceId);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     await bob.engine.acceptVerification();

@@ -95,6 +95,7 @@ export class Engine implements CryptoEngine {
       server,
       store,
       acknowledge: (upTo) => context.acknowledge(upTo),
+      seen: (users) => (users === null ? outgoing.hidden.showAll() : outgoing.hidden.show(users)),
       know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),

@@ -35,6 +35,8 @@ export interface IncomingContext {
   store: DeviceStore;
   /** What was told up to here is in the store: the server need not keep it any more. */
   acknowledge(upTo: number): void;
+  /** Something has changed for these users, by their full names; null if it may be anybody. */
+  seen(users: string[] | null): void;
   /** Learns the devices of users, by their full names. */
   know(users: string[]): Promise<void>;
   /** These messages to this device were read. */
@@ -112,6 +114,8 @@ export class Incoming {
   async #take(news: DeviceNews): Promise<void> {
     const { machine } = this.#context;
     const missed = news.position !== undefined || news.limited ? await this.#missed() : [];
+    const changed = [...(news.changed ?? []), ...missed];
+    this.#context.seen(changed);
     // The server sends again what it has no acknowledgement for.
     const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
     const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
@@ -122,7 +126,7 @@ export class Incoming {
     const processed = await machine.receiveSyncChanges(
       JSON.stringify(events),
       new DeviceLists(
-        [...(news.changed ?? []), ...missed].map((user) => new UserId(user)),
+        changed.map((user) => new UserId(user)),
         (news.left ?? []).map((user) => new UserId(user)),
       ),
       new Map(Object.entries(news.oneTimeKeys ?? ENOUGH_ONE_TIME_KEYS)),
@@ -151,6 +155,7 @@ export class Incoming {
     } catch {
       // It is not known who they are: then it may be anybody.
     }
+    this.#context.seen(null);
     await machine.markAllTrackedUsersAsDirty();
     return [];
   }

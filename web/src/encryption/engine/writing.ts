@@ -49,6 +49,7 @@ export class Writing {
     const { machine, names, store, tracking, identities } = this.#context;
     const { memberIds, membersVersion, plaintext } = request;
     const channelId = plaintext.channel_id;
+    await this.#meetNewcomers(channelId, memberIds);
     await tracking.know(memberIds);
     this.#mayWrite();
     const others = memberIds.filter((id) => id !== names.userId);
@@ -66,6 +67,14 @@ export class Writing {
     const content = JSON.stringify({ msgtype: 'm.text', ...plaintext });
     const room = new RoomId(names.room(channelId));
     return JSON.parse(await machine.encryptRoomEvent(room, MESSAGE_TYPE, content)) as Envelope;
+  }
+
+  /** Whoever is among the members for the first time is shown by the server. */
+  async #meetNewcomers(channelId: string, memberIds: readonly string[]): Promise<void> {
+    const { names, store, outgoing } = this.#context;
+    const known = new Set((await store.shared(channelId))?.memberIds);
+    const newcomers = memberIds.filter((id) => !known.has(id));
+    outgoing.hidden.show(newcomers.map((id) => names.user(id)));
   }
 
   #mayWrite(): void {

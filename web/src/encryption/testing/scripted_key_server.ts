@@ -101,6 +101,7 @@ export class ScriptedKeyServer {
     const channel = this.channel(channelId);
     channel.members.add(userId);
     channel.membersVersion += 1;
+    this.#announce(userId);
   }
 
   leave(channelId: string, userId: string): void {
@@ -200,7 +201,10 @@ export class ScriptedKeyServer {
       case 'query':
         return this.#query(device.userId, Object.keys(sent['device_keys'] as Json));
       case 'claim':
-        return this.#claim(sent['one_time_keys'] as Record<string, Record<string, string>>);
+        return this.#claim(
+          device.userId,
+          sent['one_time_keys'] as Record<string, Record<string, string>>,
+        );
       case 'device_signing/upload': {
         const user = this.#user(device.userId);
         const auth = sent['auth'] as Json | undefined;
@@ -241,6 +245,13 @@ export class ScriptedKeyServer {
     }
   }
 
+  /** Keys are shown to those who share a channel with their user; to others it has no devices. */
+  #sees(asking: string, userId: string): boolean {
+    if (asking === userId) return true;
+    const channels = [...this.channels.values()];
+    return channels.some(({ members }) => members.has(asking) && members.has(userId));
+  }
+
   #query(asking: string, users: string[]): unknown {
     const answer = {
       failures: {},
@@ -252,7 +263,7 @@ export class ScriptedKeyServer {
     for (const full of users) {
       const userId = idIn(full);
       const user = this.users.get(userId);
-      if (user === undefined) continue;
+      if (user === undefined || !this.#sees(asking, userId)) continue;
       const devices: Keys = {};
       for (const [id, device] of this.devices) {
         if (device.userId === userId && device.keys !== null) devices[id] = device.keys;
@@ -266,9 +277,10 @@ export class ScriptedKeyServer {
     return answer;
   }
 
-  #claim(wanted: Record<string, Record<string, string>>): unknown {
+  #claim(asking: string, wanted: Record<string, Record<string, string>>): unknown {
     const keys: Record<string, Record<string, Json>> = {};
     for (const [user, devices] of Object.entries(wanted)) {
+      if (!this.#sees(asking, idIn(user))) continue;
       for (const id of Object.keys(devices)) {
         const device = this.devices.get(id);
         if (device === undefined || name(device.userId) !== user) continue;
@@ -306,9 +318,11 @@ export class ScriptedKeyServer {
     const transaction = `${id} ${type} ${txnId}`;
     if (this.#seen.has(transaction)) return {};
     this.#seen.add(transaction);
-    const sender = name(this.device(id).userId);
+    const { userId } = this.device(id);
+    const sender = name(userId);
     const messages = sent['messages'] as Record<string, Keys>;
     for (const [user, devices] of Object.entries(messages)) {
+      if (!this.#sees(userId, idIn(user))) continue;
       for (const [target, content] of Object.entries(devices)) {
         for (const [other, device] of this.devices) {
           if (name(device.userId) !== user || (target !== '*' && target !== other)) continue;
