@@ -141,6 +141,8 @@ export interface ToDeviceEvent {
 export interface DeviceNews {
   /** A new connection: where the order of device list changes is. What was missed is asked for. */
   position?: number;
+  /** Which history the server has: another one than before when it was restored from a backup. */
+  epoch?: string;
   /** More has changed than is listed. */
   limited?: boolean;
   /** Messages to this device, in order. */

@@ -301,6 +301,7 @@ export class Channels {
     this.#refreshing.clear();
     this.#uncertain.clear();
     this.#members.clear();
+    this.#membersStates.clear();
     this.#context.changed();
   }
 
@@ -363,6 +364,7 @@ export class Channels {
     this.#refreshing.delete(channel.id);
     this.#uncertain.delete(channel.id);
     this.#members.delete(channel.id);
+    this.#membersStates.delete(channel.id);
     const { id, community_id } = channel;
     this.#context.gone(channel, this.#leaving.has(id) || this.#leaving.has(community_id));
   }

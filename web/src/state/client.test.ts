@@ -228,6 +228,18 @@ describe('after the connection was lost', () => {
     expect(client.channels.get('a')?.last_seq).toBe(20);
   });
 
+  test('another history has other members, also when it counts them the same', async () => {
+    server.addChannel('a', 10);
+    const { client } = await signedIn();
+    server.members.set('a', [ME, { ...ME, id: 'bob' }]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
+    server.members.set('a', [ME]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
+    (await reconnect()).greet({ epoch: 'another' });
+    await until(() => client.channels.get('a') !== undefined);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me'] });
+  });
+
   test('marks that could not be told are told', async () => {
     server.addChannel('a', 10, { read_seq: 2 });
     const { client } = await signedIn();

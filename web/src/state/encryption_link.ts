@@ -72,9 +72,9 @@ export class EncryptionLink {
     }
     this.#shared?.connected();
     this.#forgetWaiting();
-    const { device_lists_position: position } = hello;
+    const { device_lists_position: position, epoch } = hello;
     if (position === undefined) return;
-    this.#hand({ position });
+    this.#hand({ position, epoch });
     // Nobody can write to a device that has published no keys.
     if (!hasStore(storeName(userId, deviceId))) this.#context.wanted();
   }

@@ -18,6 +18,13 @@ export interface Shared {
   memberIds: string[];
 }
 
+/** Up to where this device knows all changes of users' devices. */
+export interface DeviceListsPlace {
+  position: number;
+  /** The history that it is a place in. */
+  epoch: string;
+}
+
 /** A message that was read. */
 export interface Remembered {
   messageId: string;
@@ -27,8 +34,7 @@ export interface Remembered {
 interface Schema extends DBSchema {
   keys: { key: string; value: CryptoKey };
   shared: { key: string; value: Shared };
-  /** How far this device knows the order of changes of users' devices. */
-  places: { key: string; value: number };
+  places: { key: string; value: DeviceListsPlace };
   /** By channel, author and transaction. `order` grows, for forgetting the oldest. */
   remembered: { key: string; value: Remembered & { order: number }; indexes: { order: number } };
 }
@@ -51,11 +57,14 @@ export class DeviceStore {
   static async open(userId: string, deviceId: string): Promise<DeviceStore> {
     const name = storeName(userId, deviceId);
     noteStore(name);
-    const database = await openDB<Schema>(name, 1, {
-      upgrade(fresh) {
+    const database = await openDB<Schema>(name, 2, {
+      upgrade(fresh, version) {
+        // In the first version a place did not say in which history it is.
+        if (version === 1) fresh.deleteObjectStore('places');
+        fresh.createObjectStore('places');
+        if (version === 1) return;
         fresh.createObjectStore('keys');
         fresh.createObjectStore('shared');
-        fresh.createObjectStore('places');
         fresh.createObjectStore('remembered').createIndex('order', 'order');
       },
     });
@@ -91,12 +100,12 @@ export class DeviceStore {
   }
 
   /** Up to where this device knows all changes of users' devices. */
-  deviceListsPosition(): Promise<number | undefined> {
+  deviceListsPlace(): Promise<DeviceListsPlace | undefined> {
     return this.#database.get('places', 'device_lists');
   }
 
-  async noteDeviceListsPosition(position: number): Promise<void> {
-    await this.#database.put('places', position, 'device_lists');
+  async noteDeviceListsPlace(place: DeviceListsPlace): Promise<void> {
+    await this.#database.put('places', place, 'device_lists');
   }
 
   /** The message that something was read in first; that is `message` when it is new. */

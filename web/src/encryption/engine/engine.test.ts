@@ -576,3 +576,39 @@ test('a repeat of what was written here is refused here, too', async () => {
   expect(await alice.read(repeat)).toMatchObject({ state: 'refused' });
   expect(await alice.text(message)).toBe('pay 10');
 });
+
+test('after the server was restored, its mailbox and all devices are read anew', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channels = [1, 2].map(() => server.openChannel(alice.userId, bob.userId));
+  bob.connected = false;
+  const messages = [];
+  const news = [];
+  for (const channel of channels) {
+    server.device(bob.deviceId).mailbox = [];
+    messages.push(await alice.write(channel, 'hello'));
+    news.push(server.device(bob.deviceId).mailbox);
+  }
+  const [before = [], after = []] = news;
+  const asked = () => server.calls.filter((call) => call.includes('/changes')).at(-1);
+  await bob.engine.receive({ position: 40, epoch: 'before' });
+  await bob.engine.receive({ events: before.map((event) => ({ ...event, id: 50 })) });
+  // Another connection to the same server: what it repeats is known.
+  await bob.engine.receive({ position: 41, epoch: 'before' });
+  expect(asked()).toMatch(/changes\?from=40$/);
+  await bob.engine.receive({ position: 3, epoch: 'after' });
+  expect(asked()).toMatch(/changes\?from=0$/);
+  await bob.engine.receive({ events: after.map((event) => ({ ...event, id: 1 })) });
+  for (const message of messages) expect(await bob.text(message)).toBe('hello');
+  await bob.engine.receive({ position: 4, epoch: 'after' });
+  expect(asked()).toMatch(/changes\?from=3$/);
+});
+
+test('a member whom the server has forgotten to have left gets no key of before', async () => {
+  const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const before = await alice.write(channel, 'hello');
+  // Restored from a backup, the server counts the same state of the members with others in it.
+  server.channel(channel).members = new Set([alice.userId, carol.userId]);
+  const after = await alice.write(channel, 'hello');
+  expect(after.envelope.session_id).not.toBe(before.envelope.session_id);
+});

@@ -112,8 +112,14 @@ export class Incoming {
   }
 
   async #take(news: DeviceNews): Promise<void> {
-    const { machine } = this.#context;
-    const missed = news.position !== undefined || news.limited ? await this.#missed() : [];
+    const { machine, store } = this.#context;
+    const known = await store.deviceListsPlace();
+    const { position, epoch = known?.epoch ?? '' } = news;
+    const restored = known !== undefined && known.epoch !== epoch;
+    // The places of a history that is no more say nothing in this one.
+    if (restored) this.#taken = 0;
+    const since = restored ? 0 : known?.position;
+    const missed = position !== undefined || news.limited ? await this.#missed(since) : [];
     const changed = [...(news.changed ?? []), ...missed];
     this.#context.seen(changed);
     // The server sends again what it has no acknowledgement for.
@@ -136,9 +142,7 @@ export class Incoming {
       // believed is asked for each message.
       new DecryptionSettings(TrustRequirement.Untrusted),
     );
-    if (news.position !== undefined) {
-      await this.#context.store.noteDeviceListsPosition(news.position);
-    }
+    if (position !== undefined) await store.noteDeviceListsPlace({ position, epoch });
     const last = news.events?.at(-1)?.id ?? 0;
     this.#taken = Math.max(this.#taken, last);
     if (last > 0) this.#context.acknowledge(last);
@@ -147,9 +151,8 @@ export class Incoming {
   }
 
   /** Users whose devices changed while nobody told this device. */
-  async #missed(): Promise<string[]> {
-    const { machine, server, store } = this.#context;
-    const since = await store.deviceListsPosition();
+  async #missed(since: number | undefined): Promise<string[]> {
+    const { machine, server } = this.#context;
     try {
       if (since !== undefined) return await server.changes(since);
     } catch {

@@ -94,7 +94,7 @@ export class Writing {
   async #rotate({ memberIds, membersVersion, plaintext }: EncryptionRequest): Promise<void> {
     const { machine, names, store } = this.#context;
     const before = await store.shared(plaintext.channel_id);
-    if (before === undefined || before.membersVersion === membersVersion) return;
+    if (before === undefined) return;
     const known = new Set(before.memberIds);
     const joined = memberIds.filter((id) => !known.has(id)).length;
     const stayed = memberIds.length - joined;
