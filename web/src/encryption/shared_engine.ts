@@ -87,8 +87,10 @@ export class SharedEngine {
 
   /** What the server tells the device, over this tab's connection. */
   receive(news: DeviceNews): void {
-    if (this.#held !== null) void this.#held.receive(news);
-    else this.#news.add(news);
+    if (this.#held !== null) return void this.#held.receive(news);
+    this.#news.add(news);
+    const { position, epoch } = news;
+    if (position !== undefined) this.#post({ type: 'connected', ...(epoch && { epoch }) });
   }
 
   /** This tab's connection is a new one. */
@@ -221,6 +223,10 @@ export class SharedEngine {
         for (const [id, { name, args }] of this.#calls)
           this.#post({ type: 'call', id, name, args });
         return;
+      case 'connected': {
+        const { epoch } = message;
+        return void this.#held?.receive({ limited: true, ...(epoch && { epoch }) });
+      }
       case 'event':
         return this.#context.onEvent(message.event);
       case 'acknowledged':

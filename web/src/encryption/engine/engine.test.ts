@@ -612,3 +612,36 @@ test('a member whom the server has forgotten to have left gets no key of before'
   const after = await alice.write(channel, 'hello');
   expect(after.envelope.session_id).not.toBe(before.envelope.session_id);
 });
+
+test('what is written waits until it is known whose devices changed meanwhile', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  await alice.write(channel, 'hello');
+  alice.connected = false;
+  const second = await signIn(bob.userId);
+  await second.engine.unlock(await bob.engine.makeRecoveryKey());
+  server.underway = async (_, path) => {
+    if (path.includes('/keys/changes')) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  const told = alice.engine.receive({ position: 1 });
+  const message = await alice.write(channel, 'to both of you');
+  await told;
+  await second.deliver();
+  expect(await second.text(message)).toBe('to both of you');
+});
+
+test('whoever joined is asked for anew before anything is written to them', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const elsewhere = server.openChannel(alice.userId, bob.userId);
+  const channel = server.openChannel(alice.userId);
+  await alice.write(elsewhere, 'hello');
+  await alice.write(channel, 'hello');
+  // The news of the device, and of the join, are still on their way.
+  alice.connected = false;
+  const second = await signIn(bob.userId);
+  await second.engine.unlock(await bob.engine.makeRecoveryKey());
+  server.join(channel, bob.userId);
+  const message = await alice.write(channel, 'welcome');
+  await second.deliver();
+  expect(await second.text(message)).toBe('welcome');
+});

@@ -116,6 +116,7 @@ export class Engine implements CryptoEngine {
       names,
       store,
       outgoing,
+      incoming: this.#incoming,
       tracking,
       identities,
       recovery,

@@ -74,6 +74,11 @@ export class Incoming {
     return this.#taking;
   }
 
+  /** Resolves once everything that was told so far is taken in. */
+  settled(): Promise<void> {
+    return this.#taking;
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

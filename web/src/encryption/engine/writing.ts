@@ -4,6 +4,7 @@ import { EngineError, type EncryptionRequest, type Envelope, type RecoveryState 
 import type { DeviceStore } from './device_store';
 import type { Identifiers } from './identifiers';
 import type { Identities } from './identities';
+import type { Incoming } from './incoming';
 import {
   CollectStrategy,
   EncryptionSettings,
@@ -24,6 +25,7 @@ export interface WritingContext {
   names: Identifiers;
   store: DeviceStore;
   outgoing: OutgoingRequests;
+  incoming: Pick<Incoming, 'settled' | 'take'>;
   tracking: Tracking;
   identities: Identities;
   recovery(): RecoveryState;
@@ -46,9 +48,11 @@ export class Writing {
   }
 
   async #encrypt(request: EncryptionRequest): Promise<Envelope> {
-    const { machine, names, store, tracking, identities } = this.#context;
+    const { machine, names, store, incoming, tracking, identities } = this.#context;
     const { memberIds, membersVersion, plaintext } = request;
     const channelId = plaintext.channel_id;
+    // It may say that somebody has a new device, or that one was taken from them.
+    await incoming.settled();
     await this.#meetNewcomers(channelId, memberIds);
     await tracking.know(memberIds);
     this.#mayWrite();
@@ -69,12 +73,17 @@ export class Writing {
     return JSON.parse(await machine.encryptRoomEvent(room, MESSAGE_TYPE, content)) as Envelope;
   }
 
-  /** Whoever is among the members for the first time is shown by the server. */
+  /**
+   * Whoever is among the members for the first time is shown by the server. The members may be
+   * known before the news that a newcomer's devices have changed while no channel was shared.
+   */
   async #meetNewcomers(channelId: string, memberIds: readonly string[]): Promise<void> {
-    const { names, store, outgoing } = this.#context;
-    const known = new Set((await store.shared(channelId))?.memberIds);
-    const newcomers = memberIds.filter((id) => !known.has(id));
-    outgoing.hidden.show(newcomers.map((id) => names.user(id)));
+    const { names, store, outgoing, incoming } = this.#context;
+    const before = await store.shared(channelId);
+    const known = new Set(before?.memberIds);
+    const newcomers = memberIds.filter((id) => !known.has(id)).map((id) => names.user(id));
+    outgoing.hidden.show(newcomers);
+    if (before !== undefined && newcomers.length > 0) await incoming.take({ changed: newcomers });
   }
 
   #mayWrite(): void {
