@@ -645,3 +645,30 @@ test('whoever joined is asked for anew before anything is written to them', asyn
   await second.deliver();
   expect(await second.text(message)).toBe('welcome');
 });
+
+describe('a channel with more members than the server takes in one call', () => {
+  test('is written to, and all of them can read it', async () => {
+    const people = [await arrive(), await arrive(), await arrive(), await arrive(), await arrive()];
+    const [alice, ...others] = people as [Person, ...Person[]];
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    const channel = server.openChannel(...people.map(({ userId }) => userId));
+    server.mostUsers = 2;
+    server.mostDevices = { ...server.mostDevices, query: 2, claim: 1 };
+    const message = await alice.write(channel, 'hello, all');
+    for (const person of [second, ...others]) {
+      await person.deliver();
+      expect(await person.text(message)).toBe('hello, all');
+    }
+  });
+
+  test('is written to also when one of them has more devices than are shown', async () => {
+    const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
+    await signIn(carol.userId);
+    const channel = server.openChannel(alice.userId, bob.userId, carol.userId);
+    server.mostDevices.query = 1;
+    const message = await alice.write(channel, 'hello');
+    await bob.deliver();
+    expect(await bob.text(message)).toBe('hello');
+  });
+});

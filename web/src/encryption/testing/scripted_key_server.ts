@@ -52,6 +52,10 @@ export class ScriptedKeyServer {
   /** What happens while a call is on its way. */
   underway: (method: Method, path: string) => Promise<void> = async () => {};
   readonly calls: string[] = [];
+  /** How many users one call may name. */
+  mostUsers = 500;
+  /** How many devices one call may name, or be told of. */
+  mostDevices = { query: 5_000, claim: 1_000, toDevice: 500 };
   #places = 0;
   #seen = new Set<string>();
   #versions = 0;
@@ -260,6 +264,8 @@ export class ScriptedKeyServer {
       self_signing_keys: {} as Keys,
       user_signing_keys: {} as Keys,
     };
+    let shown = 0;
+    if (users.length > this.mostUsers) throw tooMany('/device_keys');
     for (const full of users) {
       const userId = idIn(full);
       const user = this.users.get(userId);
@@ -268,6 +274,8 @@ export class ScriptedKeyServer {
       for (const [id, device] of this.devices) {
         if (device.userId === userId && device.keys !== null) devices[id] = device.keys;
       }
+      shown += Object.keys(devices).length;
+      if (shown > this.mostDevices.query) throw tooMany('/device_keys');
       answer.device_keys[full] = devices;
       const { master_key, self_signing_key, user_signing_key } = user.crossSigning;
       if (master_key) answer.master_keys[full] = master_key;
@@ -279,6 +287,10 @@ export class ScriptedKeyServer {
 
   #claim(asking: string, wanted: Record<string, Record<string, string>>): unknown {
     const keys: Record<string, Record<string, Json>> = {};
+    const users = Object.keys(wanted).length;
+    if (users > this.mostUsers || count(wanted) > this.mostDevices.claim) {
+      throw tooMany('/one_time_keys');
+    }
     for (const [user, devices] of Object.entries(wanted)) {
       if (!this.#sees(asking, idIn(user))) continue;
       for (const id of Object.keys(devices)) {
@@ -321,6 +333,7 @@ export class ScriptedKeyServer {
     const { userId } = this.device(id);
     const sender = name(userId);
     const messages = sent['messages'] as Record<string, Keys>;
+    if (count(messages) > this.mostDevices.toDevice) throw tooMany('/messages');
     for (const [user, devices] of Object.entries(messages)) {
       if (!this.#sees(userId, idIn(user))) continue;
       for (const [target, content] of Object.entries(devices)) {
@@ -404,4 +417,14 @@ function idIn(full: string): string {
 
 function problem(status: number, code: string, detail: string): Problem {
   return new Problem(status, code, detail, detail);
+}
+
+/** How many devices are named. */
+function count(byUser: Record<string, object>): number {
+  return Object.values(byUser).reduce((sum, devices) => sum + Object.keys(devices).length, 0);
+}
+
+function tooMany(pointer: string): Problem {
+  const detail = 'must name fewer';
+  return new Problem(400, 'invalid_body', 'Invalid body', detail, [{ pointer, detail }]);
 }
