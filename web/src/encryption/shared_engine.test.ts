@@ -10,7 +10,12 @@ import {
   type Envelope,
 } from './types';
 
-const STATE: EngineState = { recovery: 'unlocked', verification: null, identityChanges: [] };
+const STATE: EngineState = {
+  recovery: 'unlocked',
+  backup: 'ok',
+  verification: null,
+  identityChanges: [],
+};
 
 /** An engine that says which tab has it. */
 class EngineOfTab {

@@ -89,6 +89,15 @@ export type RecoveryState =
   /** Everything is in place. */
   | 'unlocked';
 
+/** Whether what this device has keys to could be read by a new one. */
+export type BackupState =
+  /** The keys are in the backup or on their way there, or there is none to be yet. */
+  | 'ok'
+  /** The server takes no more keys into the backup. */
+  | 'full'
+  /** There is none any more, or another device has begun one whose key this device lacks. */
+  | 'lost';
+
 /** A device of a user that encrypts. */
 export interface EncryptionDevice {
   id: string;
@@ -160,6 +169,7 @@ export interface DeviceNews {
 /** What the engine shows of itself. */
 export interface EngineState {
   recovery: RecoveryState;
+  backup: BackupState;
   verification: VerificationProgress | null;
   identityChanges: readonly IdentityChange[];
 }

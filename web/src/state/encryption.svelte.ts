@@ -2,6 +2,7 @@
 
 import type { Problem } from '../api/problem';
 import type {
+  BackupState,
   CryptoEngine,
   EncryptionDevice,
   EngineEvent,
@@ -105,6 +106,11 @@ export class Encryption {
   /** Whether this device can read what was written before it, and vouch for itself. */
   get recovery(): { readonly state: RecoveryState } {
     return { state: this.#state?.recovery ?? 'unknown' };
+  }
+
+  /** Whether what this device has keys to could be read by a new one. */
+  get backup(): BackupState {
+    return this.#state?.backup ?? 'ok';
   }
 
   /** Users whose identity is another one than it was, until that is acknowledged. */

@@ -17,7 +17,12 @@ beforeEach(() => {
       attempts += 1;
       if (fails) throw new Error('no network');
       return {
-        state: async () => ({ recovery: 'unlocked', verification: null, identityChanges: [] }),
+        state: async () => ({
+          recovery: 'unlocked',
+          backup: 'ok',
+          verification: null,
+          identityChanges: [],
+        }),
         unlock: async () => {},
       } as unknown as CryptoEngine;
     },

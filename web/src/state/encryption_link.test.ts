@@ -20,7 +20,12 @@ beforeEach(() => {
 /** An engine that says whose device it is. */
 function engineOf(deviceId: string, received: DeviceNews[]): HeldEngine {
   return {
-    state: async () => ({ recovery: 'unlocked', verification: null, identityChanges: [] }),
+    state: async () => ({
+      recovery: 'unlocked',
+      backup: 'ok',
+      verification: null,
+      identityChanges: [],
+    }),
     encrypt: async () => ({ session_id: deviceId }) as Envelope,
     receive: async (news: DeviceNews) => void received.push(news),
     close: () => {},

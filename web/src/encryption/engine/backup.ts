@@ -1,7 +1,7 @@
 /** The backup of the keys, by which a new device reads what was written before it. */
 
 import { asProblem } from '../../api/problem';
-import { EngineError } from '../types';
+import { type BackupState, EngineError } from '../types';
 import type { BackupVersion, KeyServer } from './key_server';
 import { BackupDecryptionKey, type OlmMachine } from './library';
 import type { OutgoingRequests } from './outgoing';
@@ -9,42 +9,56 @@ import { Pause } from './pause';
 
 const ALGORITHM = 'm.megolm_backup.v1.curve25519-aes-sha2';
 
+/** What it needs of the rest. */
+export interface BackupContext {
+  machine: OlmMachine;
+  server: KeyServer;
+  outgoing: OutgoingRequests;
+  /** There is another backup to look for keys in. */
+  another(): void;
+  /** Its state is another one. */
+  changed(): void;
+}
+
 /** Keeps the keys of this device in the backup. */
 export class Backup {
+  readonly #context: BackupContext;
   readonly #machine: OlmMachine;
   readonly #server: KeyServer;
-  readonly #outgoing: OutgoingRequests;
-  readonly #changed: () => void;
   #version: string | null = null;
+  #state: BackupState = 'ok';
   #uploading: Promise<void> | null = null;
   #again = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pause = new Pause();
   #closed = false;
 
-  constructor(
-    machine: OlmMachine,
-    server: KeyServer,
-    outgoing: OutgoingRequests,
-    changed: () => void,
-  ) {
-    this.#machine = machine;
-    this.#server = server;
-    this.#outgoing = outgoing;
-    this.#changed = changed;
+  constructor(context: BackupContext) {
+    this.#context = context;
+    this.#machine = context.machine;
+    this.#server = context.server;
   }
 
-  /** Goes on with the backup that this device has the key of. */
-  async resume(): Promise<void> {
+  /** Whether the keys get into it. */
+  get state(): BackupState {
+    return this.#state;
+  }
+
+  /**
+   * Goes on with the backup that this device has the key of. When it has none, or another one is
+   * the newest, that is a loss only to a device that somebody vouches for: others are to get it.
+   */
+  async resume(vouchedFor: boolean): Promise<void> {
     const { decryptionKey, backupVersion } = await this.#machine.getBackupKeys();
-    if (decryptionKey === undefined || backupVersion === undefined) return;
+    if (decryptionKey === undefined && !vouchedFor) return;
     const newest = await this.#server.backup();
-    const publicKey = decryptionKey.megolmV1PublicKey.publicKeyBase64;
-    if (newest?.version === backupVersion && isOf(newest, publicKey)) {
-      await this.#machine.enableBackupV1(publicKey, backupVersion);
-      this.#version = backupVersion;
+    const publicKey = decryptionKey?.megolmV1PublicKey.publicKeyBase64;
+    const known = newest !== null && newest.version === backupVersion;
+    if (known && publicKey !== undefined && isOf(newest, publicKey)) {
+      await this.#machine.enableBackupV1(publicKey, newest.version);
+      this.#version = newest.version;
       this.uploadSoon();
-    }
+    } else if (vouchedFor) await this.#lose();
   }
 
   /** Begins a backup where there is none; `replace` begins anew in any case. */
@@ -62,8 +76,8 @@ export class Backup {
       signatures: JSON.parse(signatures.asJSON()) as object,
     });
     await this.#use(key, publicKeyBase64, version);
-    // It belonged to the identity before, and its key is lost with that.
-    if (old !== null) await this.#server.deleteBackup(old.version);
+    // Nothing opens it any more, or it is full. The new one counts also when it is left.
+    if (old !== null) await this.#server.deleteBackup(old.version).catch(() => {});
   }
 
   /**
@@ -86,6 +100,8 @@ export class Backup {
 
   /** The key of the backup in base64; undefined if this device lacks it. */
   async key(): Promise<string | undefined> {
+    // The library keeps that of a backup that is lost.
+    if (this.#version === null) return undefined;
     return (await this.#machine.getBackupKeys()).decryptionKeyBase64;
   }
 
@@ -115,14 +131,19 @@ export class Backup {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
   }
 
   async #use(key: BackupDecryptionKey, publicKey: string, version: string): Promise<void> {
+    const { backupVersion } = await this.#machine.getBackupKeys();
+    // What is in the backup before is not in this one.
+    if (backupVersion !== version) await this.#machine.disableBackup();
     await this.#machine.saveBackupDecryptionKey(key, version);
     await this.#machine.enableBackupV1(publicKey, version);
     this.#version = version;
-    this.#changed();
+    this.#stopWaiting();
+    this.#show('ok');
+    this.#context.another();
     this.uploadSoon();
   }
 
@@ -130,13 +151,14 @@ export class Backup {
     while (!this.#closed) {
       const request = await this.#machine.backupRoomKeys();
       if (request === undefined || request === null) return;
-      await this.#outgoing.send(request);
+      await this.#context.outgoing.send(request);
     }
   }
 
   #uploaded(): void {
     this.#uploading = null;
-    this.#pause = new Pause();
+    this.#stopWaiting();
+    this.#show('ok');
     if (!this.#again) return;
     this.#again = false;
     this.uploadSoon();
@@ -145,18 +167,33 @@ export class Backup {
   async #uploadFailed(error: unknown): Promise<void> {
     this.#uploading = null;
     const { status } = asProblem(error);
-    if (status === 403 || status === 404) {
-      // Another device has begun a new backup; its key comes with the next unlocking.
-      this.#version = null;
-      await this.#machine.disableBackup();
-      return;
-    }
     if (this.#closed) return;
+    if (status === 403 || status === 404) return this.#lose();
+    if (status === 409 || status === 413) this.#show('full');
     this.#pause.begin(error);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.uploadSoon();
     }, this.#pause.until - Date.now());
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pause = new Pause();
+  }
+
+  /** It was deleted, or another device has begun a new one, whose key comes with unlocking. */
+  async #lose(): Promise<void> {
+    this.#version = null;
+    this.#show('lost');
+    await this.#machine.disableBackup();
+  }
+
+  #show(state: BackupState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#context.changed();
   }
 }
 

@@ -422,6 +422,61 @@ describe('comparing pictures', () => {
     expect(device).toMatchObject({ verified: false });
   });
 
+  test.each(['m.key.verification.mac', 'signatures/upload', 'm.key.verification.done'])(
+    'comes to its end also when %s could not be sent at first',
+    async (call) => {
+      const [alice, bob] = [await arrive(), await arrive()];
+      await alice.engine.requestVerification(bob.userId, null);
+      await bob.until(() => bob.state.verification?.stage === 'asked');
+      await bob.engine.acceptVerification();
+      let failures = 1;
+      server.fails = (_, path) => {
+        if (!path.includes(call) || failures === 0) return undefined;
+        failures -= 1;
+        return new Problem(0, 'network', 'Away', 'Away');
+      };
+      await compare(alice, bob);
+      await alice.until(() => failures === 0);
+      const keys = () => JSON.stringify(server.users.get(bob.userId)?.crossSigning);
+      await alice.until(() => keys().includes(`@${alice.userId}:`));
+      const again = await alice.reload();
+      people.push(again);
+      const [device] = await again.engine.devices(bob.userId);
+      expect(device).toMatchObject({ id: bob.deviceId, verified: true });
+    },
+  );
+
+  test('that could not be asked for is none, and can be asked for again', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    server.fails = (_, path) =>
+      path.includes('m.key.verification.request')
+        ? new Problem(500, 'internal', 'Broken', 'Broken')
+        : undefined;
+    const asked = alice.engine.requestVerification(bob.userId, null);
+    await expect(asked).rejects.toMatchObject({ status: 500 });
+    expect((await alice.engine.state()).verification).toBeNull();
+    server.fails = () => undefined;
+    await alice.engine.requestVerification(bob.userId, null);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    await bob.engine.acceptVerification();
+    await compare(alice, bob);
+  });
+
+  test('is ended on the other side also when that could not be sent at first', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    await alice.engine.requestVerification(bob.userId, bob.deviceId);
+    await bob.until(() => bob.state.verification?.stage === 'asked');
+    let fails = true;
+    server.fails = (_, path) =>
+      fails && path.includes('m.key.verification.cancel')
+        ? new Problem(0, 'network', 'Away', 'Away')
+        : undefined;
+    await bob.engine.cancelVerification(false);
+    expect(bob.state.verification).toMatchObject({ stage: 'cancelled' });
+    fails = false;
+    await alice.until(() => alice.state.verification?.stage === 'cancelled');
+  });
+
   async function compare(one: Person, other: Person): Promise<void> {
     await one.until(() => one.state.verification?.stage === 'emoji');
     await other.until(() => other.state.verification?.stage === 'emoji');
@@ -530,6 +585,50 @@ describe('an identity that takes the place of one whose secrets are lost', () =>
     expect(third.state.recovery).toBe('unlocked');
   });
 
+  test('has no recovery key of before also when that could not be deleted', async () => {
+    const alice = await arrive();
+    const lost = await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    server.fails = (method) =>
+      method === 'DELETE' ? new Problem(500, 'internal', 'Broken', 'Broken') : undefined;
+    await device.engine.bootstrap(PASSWORD, true);
+    expect(device.state.recovery).toBe('set_up');
+    const again = await device.reload();
+    people.push(again);
+    expect(again.state.recovery).toBe('set_up');
+    const recoveryKey = await again.engine.makeRecoveryKey();
+    expect(again.state.recovery).toBe('unlocked');
+    const third = await signIn(alice.userId);
+    await expect(third.engine.unlock(lost)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+    await third.engine.unlock(recoveryKey);
+    expect(third.state.recovery).toBe('unlocked');
+  });
+
+  test('is not made once more when what comes after it is repeated', async () => {
+    const alice = await arrive();
+    const lost = await alice.engine.makeRecoveryKey();
+    const device = await signIn(alice.userId);
+    let published = false;
+    server.underway = async (_, path) => {
+      if (path.endsWith('signatures/upload')) published = true;
+    };
+    server.fails = () => (published ? new Problem(500, 'internal', 'Broken', 'Broken') : undefined);
+    const master = () =>
+      JSON.stringify(server.users.get(alice.userId)?.crossSigning['master_key']?.['keys']);
+    const before = master();
+    await expect(device.engine.bootstrap(PASSWORD, true)).rejects.toMatchObject({ status: 500 });
+    const after = master();
+    expect(after).not.toBe(before);
+    server.fails = () => undefined;
+    await device.engine.bootstrap(PASSWORD, true);
+    expect(master()).toBe(after);
+    const recoveryKey = await device.engine.makeRecoveryKey();
+    expect(device.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    const third = await signIn(alice.userId);
+    await expect(third.engine.unlock(lost)).rejects.toMatchObject({ code: 'wrong_recovery_key' });
+    await third.engine.unlock(recoveryKey);
+  });
+
   test('gets a backup of its own also when that failed at first', async () => {
     const alice = await arrive();
     await alice.engine.makeRecoveryKey();
@@ -539,6 +638,7 @@ describe('an identity that takes the place of one whose secrets are lost', () =>
         ? new Problem(500, 'internal', 'Broken', 'Broken')
         : undefined;
     await expect(device.engine.bootstrap(PASSWORD, true)).rejects.toMatchObject({ status: 500 });
+    expect(device.state.recovery).toBe('set_up');
     server.fails = () => undefined;
     const recoveryKey = await device.engine.makeRecoveryKey();
     expect(device.state.recovery).toBe('unlocked');
@@ -566,6 +666,87 @@ test('a backup whose key has not come yet is not replaced by a recovery key', as
   await second.engine.unlock(recoveryKey);
   await expect(second.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
   expect(backups.at(-1)?.keys.size).toBe(1);
+});
+
+describe('a backup that takes no more keys', () => {
+  const backupsOf = ({ userId }: Person) => server.users.get(userId)?.backups ?? [];
+  const keysOf = (person: Person) => backupsOf(person).at(-1)?.keys.size ?? 0;
+
+  /** The backups that there are take no more. */
+  function fill(code = 'backup_full', status = 409): void {
+    const full = [...server.users.values()].flatMap(({ backups }) => backups);
+    const versions = new Set(full.map(({ version }) => `version=${version}`));
+    server.fails = (method, path) =>
+      method === 'PUT' && versions.has(path.split('?')[1] ?? '')
+        ? new Problem(status, code, 'Full', 'Full')
+        : undefined;
+  }
+
+  test.each([
+    [409, 'backup_full'],
+    [413, 'too_large'],
+  ])(
+    'because it is full (%i) says so, and a new recovery key begins another',
+    async (status, code) => {
+      const alice = await arrive();
+      const channel = server.openChannel(alice.userId);
+      await alice.write(channel, 'fits');
+      await alice.until(() => keysOf(alice) === 1);
+      expect(alice.state.backup).toBe('ok');
+      fill(code, status);
+      const other = server.openChannel(alice.userId);
+      await alice.write(other, 'does not fit');
+      await alice.until(() => alice.state.backup === 'full');
+      const recoveryKey = await alice.engine.makeRecoveryKey();
+      expect(alice.state.backup).toBe('ok');
+      await alice.until(() => keysOf(alice) === 2);
+      expect(backupsOf(alice)).toHaveLength(1);
+      const second = await signIn(alice.userId);
+      await second.engine.unlock(recoveryKey);
+      for (const message of server.channel(other).messages) {
+        await second.until(async () => (await second.read(message)).state === 'clear');
+      }
+    },
+  );
+
+  test('because it was deleted says so, also after a reload, and a new recovery key begins another', async () => {
+    const alice = await arrive();
+    await alice.engine.makeRecoveryKey();
+    const channel = server.openChannel(alice.userId);
+    backupsOf(alice).splice(0);
+    await alice.write(channel, 'hello');
+    await alice.until(() => alice.state.backup === 'lost');
+    const again = await alice.reload();
+    people.push(again);
+    expect(again.state.backup).toBe('lost');
+    await again.engine.makeRecoveryKey();
+    expect(again.state.backup).toBe('ok');
+    await again.until(() => keysOf(alice) === 1);
+  });
+
+  test('because another device has begun another takes the new recovery key', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    alice.connected = false;
+    fill();
+    const channel = server.openChannel(alice.userId);
+    await second.write(channel, 'does not fit');
+    await second.until(() => second.state.backup === 'full');
+    const recoveryKey = await second.engine.makeRecoveryKey();
+    await second.until(() => keysOf(alice) === 1);
+    server.fails = () => undefined;
+    await alice.write(channel, 'not in the new one');
+    await alice.until(() => alice.state.backup === 'lost');
+    const again = await alice.reload();
+    people.push(again);
+    expect(again.state.backup).toBe('lost');
+    // It is not replaced, since what it has may be nowhere else.
+    await expect(again.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
+    await again.engine.unlock(recoveryKey);
+    expect(again.state.backup).toBe('ok');
+    await again.until(() => keysOf(alice) === 2);
+  });
 });
 
 test('a repeat of what was written here is refused here, too', async () => {

@@ -78,7 +78,13 @@ export class Engine implements CryptoEngine {
     this.#store = store;
     this.#outgoing = outgoing;
     this.#tracking = tracking;
-    this.#backup = new Backup(machine, server, outgoing, () => this.#missing.forget());
+    this.#backup = new Backup({
+      machine,
+      server,
+      outgoing,
+      another: () => this.#missing.forget(),
+      changed: () => this.#show(),
+    });
     this.#missing = new MissingKeys(machine, names, server, this.#backup);
     const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
@@ -96,7 +102,7 @@ export class Engine implements CryptoEngine {
       store,
       acknowledge: (upTo) => context.acknowledge(upTo),
       seen: (users) => (users === null ? outgoing.hidden.showAll() : outgoing.hidden.show(users)),
-      know: (users) => tracking.know(users.map((user) => names.userIdIn(user))).catch(() => {}),
+      know: (users) => tracking.knowIfPossible(users.map((user) => names.userIdIn(user))),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
       failed: () => outgoing.flushSoon(),
@@ -176,8 +182,7 @@ export class Engine implements CryptoEngine {
 
   async decrypt(messages: SealedMessage[]): Promise<Decryption[]> {
     const authors = [...new Set(messages.map(({ authorId }) => authorId))];
-    // Without a connection, what is known has to do.
-    await this.#tracking.know(authors).catch(() => {});
+    await this.#tracking.knowIfPossible(authors);
     // It may have changed while another page was open, or none.
     await this.#identities.unacknowledged(authors);
     const decrypted: Decryption[] = [];
@@ -191,8 +196,14 @@ export class Engine implements CryptoEngine {
   }
 
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    await this.#identity.bootstrap(password, replace);
-    await this.#lookAgain();
+    try {
+      await this.#identity.bootstrap(password, replace);
+    } catch (error) {
+      // Part of it may be in place, so that less is to be repeated.
+      await this.#look().catch(() => {});
+      throw error;
+    }
+    await this.#look();
   }
 
   async makeRecoveryKey(): Promise<string> {
@@ -255,6 +266,7 @@ export class Engine implements CryptoEngine {
   get #state(): EngineState {
     return {
       recovery: this.#recovery,
+      backup: this.#backup.state,
       verification: this.#verifications.progress,
       identityChanges: this.#identities.changes,
     };
@@ -286,8 +298,8 @@ export class Engine implements CryptoEngine {
     // Without keys of its own on the server a device is none.
     await this.#outgoing.flush(RequestType.KeysUpload, RequestType.KeysQuery);
     await this.#identity.ask();
-    await this.#backup.resume();
     this.#recovery = await this.#identity.recovery();
+    await this.#backup.resume(this.#recovery === 'set_up' || this.#recovery === 'unlocked');
   }
 
   async #identityUpdated(userId: string): Promise<void> {
@@ -305,10 +317,14 @@ export class Engine implements CryptoEngine {
     this.#context.tell({ type: 'keys', sessionIds: null });
   }
 
-  /** What this device may do could have changed. */
-  async #lookAgain(): Promise<void> {
-    const before = this.#recovery;
+  /** What this device may do could have changed, also by another device of the user. */
+  #lookAgain(): Promise<void> {
     this.#identity.forget();
+    return this.#look();
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#recovery;
     this.#recovery = await this.#identity.recovery();
     this.#show();
     // What could not be read for want of a secret may be read now.

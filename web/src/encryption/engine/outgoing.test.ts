@@ -131,14 +131,19 @@ test('whoever needs one kind does not wait for the others', async () => {
   expect(calls).toEqual(['query']);
 });
 
-test('what never reached the server is sent at once to whoever needs it', async () => {
-  want('query', RequestType.KeysQuery);
-  refuse('query', 0);
-  await expect(outgoing.flush(RequestType.KeysQuery)).rejects.toMatchObject({ status: 0 });
-  refusals.clear();
-  await outgoing.flush(RequestType.KeysQuery);
-  expect(waiting).toEqual([]);
-});
+test.each([0, 500])(
+  'what failed with a %i is sent at once to whoever waits for it',
+  async (status) => {
+    want('query', RequestType.KeysQuery);
+    refuse('query', status);
+    await expect(outgoing.flush(RequestType.KeysQuery)).rejects.toMatchObject({ status });
+    await expect(outgoing.flushPatiently(RequestType.KeysQuery)).rejects.toMatchObject({ status });
+    expect(times('query')).toBe(1);
+    refusals.clear();
+    await outgoing.flush(RequestType.KeysQuery);
+    expect(waiting).toEqual([]);
+  },
+);
 
 test('what is new does not wait for the end of a pause of something else', async () => {
   want('upload', RequestType.KeysUpload);
@@ -147,4 +152,32 @@ test('what is new does not wait for the end of a pause of something else', async
   want('query', RequestType.KeysQuery);
   await nudge();
   expect(times('query')).toBe(1);
+});
+
+describe('a request that the library gives once', () => {
+  const given = { id: 'given', type: RequestType.SignatureUpload, body: '{}' } as LibraryRequest;
+
+  test('is sent until it arrives, and once', async () => {
+    refuse('signatures/upload', 500);
+    outgoing.keep(given);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(times('signatures/upload')).toBeGreaterThan(1);
+    refusals.clear();
+    await vi.advanceTimersByTimeAsync(LONGEST_PAUSE_MS);
+    const before = times('signatures/upload');
+    await nudge();
+    expect(times('signatures/upload')).toBe(before);
+  });
+
+  test('is given up when the server goes on refusing it, and others of its kind go on', async () => {
+    refuse('signatures/upload', 400);
+    outgoing.keep(given);
+    want('signatures', RequestType.SignatureUpload);
+    await vi.advanceTimersByTimeAsync(60 * 60_000);
+    refusals.clear();
+    calls = [];
+    await vi.advanceTimersByTimeAsync(LONGEST_PAUSE_MS);
+    expect(calls).toEqual(['signatures/upload']);
+    expect(waiting).toEqual([]);
+  });
 });

@@ -11,7 +11,7 @@ import type {
   ToDeviceRequest,
 } from './library';
 import { type OlmMachine, RequestType } from './library';
-import { Pause } from './pause';
+import { isRefusal, Pause } from './pause';
 
 /** A request that the library has made. */
 export type LibraryRequest =
@@ -25,6 +25,11 @@ export type LibraryRequest =
 /** How often the library is asked for more at once: an answer may give rise to new requests. */
 const MOST_ROUNDS = 10;
 
+/** How many requests are kept that the library gives once. The oldest is of the least use. */
+const MOST_KEPT = 100;
+/** How often the server may refuse one of them before it is given up. */
+const MOST_REFUSALS = 5;
+
 /** The part of the library that makes requests. */
 type Requesting = Pick<OlmMachine, 'outgoingRequests' | 'markRequestAsSent'>;
 
@@ -37,6 +42,8 @@ export class OutgoingRequests {
   #sending: Promise<unknown> = Promise.resolve();
   /** The end of what may not happen while answers about users' keys are taken in. */
   #queries: Promise<unknown> = Promise.resolve();
+  /** Requests that the library gave once, with how often the server has refused them. */
+  #kept: { request: LibraryRequest; refusals: number }[] = [];
   /** Kinds of which the server did not take a request: one pause for all of a kind. */
   readonly #pauses = new Map<RequestType, Pause>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,17 +57,29 @@ export class OutgoingRequests {
   }
 
   /**
-   * Sends what waits of these kinds, and rejects when that cannot be done now. It is tried again
-   * then. What the server has just refused is refused here until its pause is over.
+   * Sends what waits of a kind, because somebody waits for the answers, and rejects when that
+   * cannot be done now. It is tried again then. What the server has just refused is refused here
+   * until its pause is over.
    */
   async flush(...kinds: RequestType[]): Promise<void> {
-    const failures = await this.#inTurn(kinds);
-    for (const error of failures.values()) throw error;
+    await this.#inTurn(kinds, (pause) => pause.forbids);
+  }
+
+  /** The same when one can do without the answers: no pause is cut short for them. */
+  async flushPatiently(...kinds: RequestType[]): Promise<void> {
+    await this.#inTurn(kinds, (pause) => pause.lasts);
   }
 
   /** Sends everything that waits, in a moment, and tries again until it is sent. */
   flushSoon(): void {
     this.#flushAt(Date.now());
+  }
+
+  /** Sends a request that the library gives once and forgets, as if it were one that waits. */
+  keep(request: LibraryRequest): void {
+    if (this.#kept.length >= MOST_KEPT) this.#kept.shift();
+    this.#kept.push({ request, refusals: 0 });
+    this.flushSoon();
   }
 
   /** Sends one request, and tells the library what came of it; that is also the answer. */
@@ -81,51 +100,66 @@ export class OutgoingRequests {
     clearTimeout(this.#timer);
   }
 
-  /** One after the other: a request is not to be sent twice. */
-  #inTurn(kinds: readonly RequestType[] | null): Promise<Map<RequestType, unknown>> {
-    const drained = this.#sending.then(() => this.#drain(kinds));
+  /**
+   * Drains one time after the other, so that no request is sent twice; rejects when something
+   * could not be sent.
+   */
+  #inTurn(kinds: readonly RequestType[] | null, waits: (pause: Pause) => boolean): Promise<void> {
+    const drained = this.#sending.then(() => this.#drain(kinds, waits));
     this.#sending = drained.catch(() => {});
     return drained;
   }
 
   /**
-   * Sends what waits of these kinds, which somebody needs now; null for all that may be sent
-   * without anybody's asking. Answers what could not be sent, by its kind: one request does not
-   * keep those of other kinds from being sent.
+   * Sends what waits of these kinds, or of all. One request that cannot be sent does not keep
+   * those of other kinds from being sent.
    */
-  async #drain(kinds: readonly RequestType[] | null): Promise<Map<RequestType, unknown>> {
+  async #drain(
+    kinds: readonly RequestType[] | null,
+    waits: (pause: Pause) => boolean,
+  ): Promise<void> {
     const failures = new Map<RequestType, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
-      const requests = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const made = (await this.#machine.outgoingRequests()) as LibraryRequest[];
+      const requests = [...this.#kept.map(({ request }) => request), ...made];
       let sent = 0;
       for (const request of requests) {
         const { type: kind } = request;
         if (failures.has(kind) || (kinds !== null && !kinds.includes(kind))) continue;
         if (isQuery(request) && this.hidden.without(request.body) === null) continue;
         const pause = this.#pauses.get(kind);
-        if (kinds === null ? pause?.lasts : pause?.forbids) {
-          failures.set(kind, pause?.error);
+        if (pause !== undefined && waits(pause)) {
+          failures.set(kind, pause.error);
           continue;
         }
         try {
           await this.send(request);
+          this.#letGo(request);
           this.#pauses.delete(kind);
           sent += 1;
         } catch (error) {
-          this.#pause(kind, error);
+          this.#noteFailure(request, error);
           failures.set(kind, error);
         }
       }
       if (sent === 0) break;
     }
     this.#tryAgain(failures.keys());
-    return failures;
+    for (const error of failures.values()) throw error;
   }
 
-  #pause(kind: RequestType, error: unknown): void {
-    const pause = this.#pauses.get(kind) ?? new Pause();
+  #noteFailure(request: LibraryRequest, error: unknown): void {
+    const pause = this.#pauses.get(request.type) ?? new Pause();
     pause.begin(error);
-    this.#pauses.set(kind, pause);
+    this.#pauses.set(request.type, pause);
+    const kept = this.#kept.find((other) => other.request === request);
+    if (kept === undefined || !isRefusal(error)) return;
+    kept.refusals += 1;
+    if (kept.refusals >= MOST_REFUSALS) this.#letGo(request);
+  }
+
+  #letGo(request: LibraryRequest): void {
+    this.#kept = this.#kept.filter((other) => other.request !== request);
   }
 
   async #send(request: LibraryRequest): Promise<string> {
@@ -148,7 +182,7 @@ export class OutgoingRequests {
     this.#timerAt = time;
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      void this.#inTurn(null).catch(() => {});
+      void this.#inTurn(null, (pause) => pause.lasts).catch(() => {});
     }, time - Date.now());
   }
 

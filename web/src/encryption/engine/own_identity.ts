@@ -34,6 +34,8 @@ export class OwnIdentity {
    * because the password was wrong.
    */
   #published = false;
+  /** Whether an identity was made here, and what belongs to it is still to be made. */
+  #unfinished = false;
 
   constructor(context: OwnIdentityContext) {
     this.#context = context;
@@ -41,9 +43,10 @@ export class OwnIdentity {
 
   /** How this device stands to the identity, as far as the store knows. */
   async recovery(): Promise<RecoveryState> {
-    if (!this.#published || (await this.#identity()) === undefined) return 'none';
+    const identity = await this.#identity();
+    if (!this.#published || identity === undefined) return 'none';
     if (!(await this.#isSigned())) return 'locked';
-    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server);
+    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKeyOf(identity));
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
   }
 
@@ -57,49 +60,39 @@ export class OwnIdentity {
     this.#published = master_keys?.[user] !== undefined;
   }
 
-  /** Makes an identity and a backup where they are missing. */
+  /**
+   * Makes an identity and a backup where they are missing. When it comes to no end it can be
+   * repeated: an identity that it has made is not made once more.
+   */
   async bootstrap(password: string, replace: boolean): Promise<void> {
-    const { server, outgoing, tracking, backup } = this.#context;
     await this.ask();
-    const exists = this.#published;
-    if (exists && !replace) {
-      if (!(await this.#isSigned())) {
-        throw new EngineError(
-          'locked',
-          'This account has an identity already: unlock this device with the recovery key, or replace the identity.',
-        );
-      }
-      return backup.begin(false);
+    const signed = await this.#isSigned();
+    if (this.#published && signed && this.#unfinished) return this.#finish();
+    if (!this.#published || replace) {
+      await this.#make(password);
+      return this.#finish();
     }
-    try {
-      // Hearing of the identity before, the library would forget the secrets of the new one.
-      await outgoing.withoutQueries(() => this.#publish(password, exists));
-    } catch (error) {
-      // What the server has counts; keys that do not belong to it are forgotten.
-      await tracking.renew();
-      outgoing.flushSoon();
-      throw error;
+    if (!signed) {
+      throw new EngineError(
+        'locked',
+        'This account has an identity already: unlock this device with the recovery key, or replace the identity.',
+      );
     }
-    if (exists) {
-      // It opens the secrets of the identity before, which are of no use any more.
-      await forgetRecoveryKey(server);
-      this.#hasRecoveryKey = null;
-    }
-    await tracking.renew();
-    await this.ask();
-    await backup.begin(true);
+    await this.#context.backup.begin(false);
   }
 
   /** Makes a new recovery key and seals the secrets with it. */
   async makeRecoveryKey(): Promise<string> {
     const { machine, server, backup } = this.#context;
+    const identity = await this.#identity();
     const keys = await machine.exportCrossSigningKeys();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
+    const mayReplace = Boolean(masterKey && selfSigning && userSigningKey);
     // One of an identity before is left when replacing it did not come to its end.
-    const replace = Boolean(masterKey && selfSigning && userSigningKey) && (await backup.isAlien());
-    await backup.begin(replace);
+    const useless = backup.state === 'full' || (await backup.isAlien());
+    await backup.begin(mayReplace && useless);
     const backupKey = await backup.key();
-    if (!masterKey || !selfSigning || !userSigningKey || !backupKey) {
+    if (!identity || !masterKey || !selfSigning || !userSigningKey || !backupKey) {
       throw new EngineError(
         'locked',
         'This device does not have the secrets that a recovery key protects. Unlock it first, or make the recovery key on another device of yours.',
@@ -111,7 +104,7 @@ export class OwnIdentity {
       userSigning: userSigningKey,
       backup: backupKey,
     };
-    const recoveryKey = await sealSecrets(server, secrets);
+    const recoveryKey = await sealSecrets(server, publicKeyOf(identity), secrets);
     this.#hasRecoveryKey = true;
     return recoveryKey;
   }
@@ -145,6 +138,33 @@ export class OwnIdentity {
     this.#hasRecoveryKey = null;
   }
 
+  async #make(password: string): Promise<void> {
+    const { outgoing, tracking } = this.#context;
+    try {
+      // Hearing of the identity before, the library would forget the secrets of the new one.
+      await outgoing.withoutQueries(() => this.#publish(password, this.#published));
+    } catch (error) {
+      // What the server has counts; keys that do not belong to it are forgotten.
+      await tracking.renew();
+      outgoing.flushSoon();
+      throw error;
+    }
+    this.#unfinished = true;
+    this.#hasRecoveryKey = false;
+  }
+
+  /** What an identity that was made here needs besides. */
+  async #finish(): Promise<void> {
+    const { server, tracking, backup } = this.#context;
+    // It opens the secrets of the identity before, which are of no use any more. A new one takes
+    // its place in any case, so nothing depends on this.
+    await forgetRecoveryKey(server).catch(() => {});
+    await tracking.renew();
+    await this.ask();
+    await backup.begin(true);
+    this.#unfinished = false;
+  }
+
   /** Makes an identity, and brings it to the server. */
   async #publish(password: string, replace: boolean): Promise<void> {
     const { machine, server, outgoing } = this.#context;
@@ -170,4 +190,9 @@ export class OwnIdentity {
     );
     return device?.isCrossSignedByOwner() ?? false;
   }
+}
+
+function publicKeyOf(identity: OwnUserIdentity): string {
+  const { keys } = JSON.parse(identity.masterKey) as { keys: Record<string, string> };
+  return Object.values(keys)[0] ?? '';
 }

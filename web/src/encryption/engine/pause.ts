@@ -15,7 +15,6 @@ export class Pause {
   #failures = 0;
   #until = 0;
   #error: unknown;
-  #answered = false;
 
   /** When it is over, in milliseconds since 1970. */
   get until(): number {
@@ -32,26 +31,30 @@ export class Pause {
     return Date.now() < this.#until;
   }
 
-  /** Whether the server is not to be asked meanwhile: what never reached it, it did not refuse. */
+  /**
+   * Whether not even what somebody waits for may be sent meanwhile. It may be after a failure of
+   * the network or the server, which can be over at any time.
+   */
   get forbids(): boolean {
-    return this.#answered && this.lasts;
+    const { status } = asProblem(this.#error);
+    return this.lasts && status >= 400 && status < 500;
   }
 
   /** It was not taken. */
   begin(error: unknown): void {
-    const { status, retryAfter } = asProblem(error);
+    const { retryAfter } = asProblem(error);
     const asked = retryAfter === null ? 0 : retryAfter * 1_000;
-    const usual = isRefusal(status)
+    const usual = isRefusal(error)
       ? FIRST_REFUSED_MS * 2 ** Math.min(this.#failures, MOST_DOUBLINGS)
       : pauseBefore(this.#failures);
     this.#until = Date.now() + Math.min(Math.max(asked, usual), LONGEST_PAUSE_MS);
     this.#failures += 1;
     this.#error = error;
-    this.#answered = status > 0;
   }
 }
 
 /** Whether the server has understood something, and does not want it. */
-function isRefusal(status: number): boolean {
+export function isRefusal(error: unknown): boolean {
+  const { status } = asProblem(error);
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

@@ -40,11 +40,16 @@ interface KeyDescription {
   algorithm: string;
   iv: string;
   mac: string;
+  /** The public key of the identity whose secrets it opens. Other programs do not note it. */
+  identity?: string;
 }
 
-/** Whether the user has a recovery key. */
-export async function hasRecoveryKey(server: KeyServer): Promise<boolean> {
-  return (await defaultKeyId(server)) !== null;
+/** Whether the user has a recovery key that opens the secrets of this identity. */
+export async function hasRecoveryKey(server: KeyServer, identity: string): Promise<boolean> {
+  const keyId = await defaultKeyId(server);
+  if (keyId === null) return false;
+  const description = await server.accountData<KeyDescription>(descriptionType(keyId));
+  return description !== null && (description.identity ?? identity) === identity;
 }
 
 /** There is no recovery key any more: what it opened belongs to an identity that was replaced. */
@@ -52,13 +57,18 @@ export async function forgetRecoveryKey(server: KeyServer): Promise<void> {
   await server.deleteAccountData(DEFAULT_KEY);
 }
 
-/** Seals the secrets with a new recovery key, and answers it. */
-export async function sealSecrets(server: KeyServer, secrets: Secrets): Promise<string> {
+/** Seals the secrets of an identity with a new recovery key, and answers it. */
+export async function sealSecrets(
+  server: KeyServer,
+  identity: string,
+  secrets: Secrets,
+): Promise<string> {
   const key = crypto.getRandomValues(new Uint8Array(32));
   const keyId = crypto.randomUUID().replaceAll('-', '');
   const before = await defaultKeyId(server);
   const check = await encrypt(CHECK, key, '');
-  const description: KeyDescription = { algorithm: ALGORITHM, iv: check.iv, mac: check.mac };
+  const { iv, mac } = check;
+  const description: KeyDescription = { algorithm: ALGORITHM, iv, mac, identity };
   await server.putAccountData(descriptionType(keyId), description);
   const sealed = new Map<string, Sealed>();
   for (const [name, type] of Object.entries(SECRETS)) {
@@ -73,7 +83,8 @@ export async function sealSecrets(server: KeyServer, secrets: Secrets): Promise<
   for (const [type, item] of sealed) {
     await server.putAccountData(type, { encrypted: { [keyId]: item } });
   }
-  if (before !== null) await server.deleteAccountData(descriptionType(before));
+  // It describes a key that opens nothing any more, so it does no harm where it is left.
+  if (before !== null) await server.deleteAccountData(descriptionType(before)).catch(() => {});
   return encodeRecoveryKey(key) ?? '';
 }
 

@@ -35,16 +35,25 @@ export class Tracking {
 
   /** Learns the devices of these users, and what has changed of those that are known. */
   async know(userIds: readonly string[]): Promise<void> {
-    const fresh = userIds.map((id) => this.#names.user(id)).filter((id) => !this.#tracked.has(id));
-    if (fresh.length > 0) {
-      await this.#machine.updateTrackedUsers(fresh.map((id) => new UserId(id)));
-      for (const id of fresh) this.#tracked.add(id);
-    }
+    await this.#track(userIds);
     await this.#outgoing.flush(RequestType.KeysQuery);
+  }
+
+  /** The same if that can be done now: otherwise what is known has to do, and more comes later. */
+  async knowIfPossible(userIds: readonly string[]): Promise<void> {
+    await this.#track(userIds);
+    await this.#outgoing.flushPatiently(RequestType.KeysQuery).catch(() => {});
   }
 
   /** Asks for everybody's devices again: news may have been missed. */
   async renew(): Promise<void> {
     await this.#machine.markAllTrackedUsersAsDirty();
+  }
+
+  async #track(userIds: readonly string[]): Promise<void> {
+    const fresh = userIds.map((id) => this.#names.user(id)).filter((id) => !this.#tracked.has(id));
+    if (fresh.length === 0) return;
+    await this.#machine.updateTrackedUsers(fresh.map((id) => new UserId(id)));
+    for (const id of fresh) this.#tracked.add(id);
   }
 }

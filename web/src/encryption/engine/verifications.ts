@@ -68,7 +68,13 @@ export class Verifications {
     }
     this.#requests = asked.map(([request]) => request);
     for (const request of this.#requests) this.#watch(request);
-    for (const [, message] of asked) await outgoing.send(message as LibraryRequest);
+    try {
+      for (const [, message] of asked) await outgoing.send(message as LibraryRequest);
+    } catch (error) {
+      for (const request of this.#requests) this.#send(request.cancel());
+      this.#begin();
+      throw error;
+    }
     changed();
   }
 
@@ -76,14 +82,14 @@ export class Verifications {
   async accept(): Promise<void> {
     const request = this.#current;
     const answer = request?.acceptWithMethods([VerificationMethod.SasV1]);
-    await this.#send(answer);
+    this.#send(answer);
     this.#context.changed();
   }
 
   /** The pictures are the same. */
   async confirm(): Promise<void> {
     if (this.#sas === null) return;
-    for (const request of await this.#sas.confirm()) await this.#send(request);
+    for (const request of await this.#sas.confirm()) this.#send(request);
     await this.#follow();
   }
 
@@ -97,7 +103,7 @@ export class Verifications {
       mismatch ? this.#sas?.cancelWithCode('m.mismatched_sas') : this.#sas?.cancel(),
       ...this.#requests.filter((request) => !isOver(request)).map((request) => request.cancel()),
     ];
-    for (const answer of answers) await this.#send(answer);
+    for (const answer of answers) this.#send(answer);
     await this.#follow();
   }
 
@@ -118,7 +124,7 @@ export class Verifications {
       if (request === undefined || isOver(request) || (own && request.weStarted())) continue;
       // One at a time: whoever asks meanwhile sees that it was not accepted.
       if (this.#current !== undefined && this.#over === null) {
-        await this.#send(request.cancel());
+        this.#send(request.cancel());
         continue;
       }
       this.#begin();
@@ -166,7 +172,7 @@ export class Verifications {
     request.registerChangesCallback(() => this.#changed());
   }
 
-  /** What cannot be sent now ends the verification after a while, as on the other side. */
+  /** The library tells that something has changed. It has nobody to tell of an error. */
   #changed(): Promise<void> {
     return this.#follow().catch(() => {});
   }
@@ -180,7 +186,7 @@ export class Verifications {
     if (verification instanceof Sas && this.#sas === null) {
       this.#sas = verification;
       verification.registerChangesCallback(() => this.#changed());
-      if (!verification.weStarted()) await this.#send(verification.accept());
+      if (!verification.weStarted()) this.#send(verification.accept());
     }
     this.#end(request);
     this.#context.changed();
@@ -189,7 +195,7 @@ export class Verifications {
   /** A device has agreed: the others that were asked need not any more. */
   async #start(request: VerificationRequest): Promise<void> {
     for (const other of this.#requests) {
-      if (other !== request && !isOver(other)) await this.#send(other.cancel());
+      if (other !== request && !isOver(other)) this.#send(other.cancel());
     }
     this.#requests = [request];
     if (this.#announced) return;
@@ -199,7 +205,7 @@ export class Verifications {
     const [sas, message] = started;
     this.#sas = sas;
     sas.registerChangesCallback(() => this.#changed());
-    await this.#send(message);
+    this.#send(message);
   }
 
   #end(request: VerificationRequest): void {
@@ -229,8 +235,12 @@ export class Verifications {
     return emoji.map(({ symbol, description }) => ({ symbol, name: description }));
   }
 
-  async #send(request: OutgoingVerificationRequest | undefined): Promise<void> {
-    if (request !== undefined) await this.#context.outgoing.send(request as LibraryRequest);
+  /**
+   * The library gives these once, and takes them for sent: they are kept until they are. What
+   * cannot be sent for long ends the verification on both sides, by the library's own time.
+   */
+  #send(request: OutgoingVerificationRequest | undefined): void {
+    if (request !== undefined) this.#context.outgoing.keep(request as LibraryRequest);
   }
 }
 

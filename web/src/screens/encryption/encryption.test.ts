@@ -238,3 +238,55 @@ test('a changed identity is shown in the channel, with what to do', async () => 
   await waitFor(() => expect(screen.queryByText(/identity changed/)).toBeNull());
   expect(engine.calls).toContain('acknowledge bob');
 });
+
+test('a backup that is full is hinted at, until that is put off or another one is begun', async () => {
+  const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
+    engine.current = { ...engine.current, backup: 'full' };
+  });
+  await screen.findByText(/backup of your keys is full/);
+  await user.click(screen.getByRole('button', { name: 'Begin another backup' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Make a recovery key' });
+  within(dialog).getByText(/What only the old backup had keys to stays unreadable/);
+  await user.click(within(dialog).getByRole('button', { name: 'Cancel' }));
+  await user.click(await screen.findByRole('button', { name: 'Begin another backup' }));
+  await user.click(await screen.findByRole('button', { name: 'Make a recovery key' }));
+  await screen.findByRole('dialog', { name: 'Your recovery key' });
+  await user.click(screen.getByRole('checkbox', { name: 'I have saved it' }));
+  await user.click(screen.getByRole('button', { name: 'Done' }));
+  await waitFor(() => expect(screen.queryByText(/backup of your keys/)).toBeNull());
+  engine.set({ backup: 'full' });
+  await user.click(await screen.findByRole('button', { name: 'Not now' }));
+  await waitFor(() => expect(screen.queryByText(/backup of your keys/)).toBeNull());
+});
+
+test('a backup that is gone is hinted at, and the newer recovery key puts it right', async () => {
+  const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
+    engine.current = { ...engine.current, backup: 'lost' };
+  });
+  await screen.findByText(/backup of your keys is gone/);
+  await user.click(screen.getByRole('button', { name: 'Back up again' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Back up your keys again' });
+  await user.type(within(dialog).getByLabelText('Recovery key'), engine.recoveryKey);
+  await user.click(within(dialog).getByRole('button', { name: 'Back up again' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  expect(screen.queryByText(/backup of your keys/)).toBeNull();
+});
+
+test('starting over that stops half way says what is missing, and goes on from there', async () => {
+  const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
+    engine.current = { ...engine.current, recovery: 'locked' };
+  });
+  engine.failures.makeRecoveryKey = new Error('The server failed.');
+  await user.click(await screen.findByRole('button', { name: 'Unlock this device' }));
+  await user.click(await screen.findByRole('button', { name: 'I have neither' }));
+  const dialog = await screen.findByRole('dialog', { name: 'Start over' });
+  await user.type(within(dialog).getByLabelText('Password'), engine.password);
+  await user.click(within(dialog).getByRole('button', { name: 'Start over' }));
+  const rest = await screen.findByRole('dialog', { name: 'Make a recovery key' });
+  await within(rest).findByText(/identity is in place. What is missing is its recovery key/);
+  within(rest).getByText(/The server failed/);
+  engine.failures = {};
+  await user.click(within(rest).getByRole('button', { name: 'Make a recovery key' }));
+  await screen.findByRole('dialog', { name: 'Your recovery key' });
+  expect(engine.calls).toEqual(['replace', 'makeRecoveryKey', 'makeRecoveryKey']);
+});

@@ -45,7 +45,12 @@ export function envelopeOf(
 
 /** An engine whose state a test sets, and whose calls a test looks at. */
 export class ScriptedEngine implements CryptoEngine {
-  current: EngineState = { recovery: 'unlocked', verification: null, identityChanges: [] };
+  current: EngineState = {
+    recovery: 'unlocked',
+    backup: 'ok',
+    verification: null,
+    identityChanges: [],
+  };
   /** What opens this account's secrets, and what it is told is its password. */
   recoveryKey = 'EsTx 1234 5678';
   password = 'correct horse';
@@ -55,6 +60,8 @@ export class ScriptedEngine implements CryptoEngine {
   /** Messages whose key came from the backup. */
   readonly imported = new Set<string>();
   readonly calls: string[] = [];
+  /** What goes wrong with a call. */
+  failures: { makeRecoveryKey?: Error } = {};
   /** What the client says it has sent. */
   readonly sent: SentMessage[] = [];
   #tell: (event: EngineEvent) => void = () => {};
@@ -122,7 +129,8 @@ export class ScriptedEngine implements CryptoEngine {
 
   async makeRecoveryKey(): Promise<string> {
     this.calls.push('makeRecoveryKey');
-    this.set({ recovery: 'unlocked' });
+    if (this.failures.makeRecoveryKey) throw this.failures.makeRecoveryKey;
+    this.set({ recovery: 'unlocked', backup: 'ok' });
     return this.recoveryKey;
   }
 
@@ -130,7 +138,7 @@ export class ScriptedEngine implements CryptoEngine {
     if (recoveryKey !== this.recoveryKey) {
       throw new EngineError('wrong_recovery_key', 'That is not the recovery key of this account.');
     }
-    this.set({ recovery: 'unlocked' });
+    this.set({ recovery: 'unlocked', backup: 'ok' });
     this.keysCame();
   }
 

@@ -149,3 +149,22 @@ test('what encryption protects, and what it does not, is said', async () => {
   await user.click(screen.getByRole('button', { name: /^What encryption protects/ }));
   await screen.findByText(/a server that hands out another program/);
 });
+
+test.each([
+  ['full', /takes no more keys into your backup/, 'Begin another backup'],
+  ['lost', /another device of yours has begun another one/, 'Back up again'],
+] as const)(
+  'a backup that is %s is told, with what to do about it',
+  async (backup, text, button) => {
+    const { user, client, engine } = await openPage('encryption', {}, (engine) => {
+      engine.current = { ...engine.current, backup };
+    });
+    await screen.findByText(text);
+    expect(screen.queryByText(/their keys are backed up/)).toBeNull();
+    await user.click(screen.getByRole('button', { name: button }));
+    expect(client.ui.encryption).toBe(true);
+    engine.set({ backup: 'ok' });
+    await screen.findByText(/their keys are backed up/);
+    expect(screen.queryByText(text)).toBeNull();
+  },
+);
