@@ -426,6 +426,7 @@ describe('comparing pictures', () => {
     'comes to its end also when %s could not be sent at first',
     async (call) => {
       const [alice, bob] = [await arrive(), await arrive()];
+      server.openChannel(alice.userId, bob.userId);
       await alice.engine.requestVerification(bob.userId, null);
       await bob.until(() => bob.state.verification?.stage === 'asked');
       await bob.engine.acceptVerification();
@@ -448,6 +449,7 @@ describe('comparing pictures', () => {
 
   test('that could not be asked for is none, and can be asked for again', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     server.fails = (_, path) =>
       path.includes('m.key.verification.request')
         ? new Problem(500, 'internal', 'Broken', 'Broken')
@@ -464,6 +466,7 @@ describe('comparing pictures', () => {
 
   test('is ended on the other side also when that could not be sent at first', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, bob.deviceId);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     let fails = true;
