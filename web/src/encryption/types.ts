@@ -47,6 +47,8 @@ export interface SealedMessage {
   /** When it was edited, since that makes it another one to decrypt. */
   editedAt: string | null;
   envelope: Envelope;
+  /** It comes just now: only a key that its author's device sent counts for it. */
+  live?: boolean;
 }
 
 /** A message of the user's own that is in its channel. */

@@ -856,3 +856,44 @@ describe('a channel with more members than the server takes in one call', () => 
     expect(await bob.text(message)).toBe('hello');
   });
 });
+
+describe('a key from the backup', () => {
+  /** Bob writes to Alice, one of whose two devices is not reached by the key. */
+  async function unreached() {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    const channel = server.openChannel(alice.userId, bob.userId);
+    second.connected = false;
+    const message = await bob.write(channel, 'hello');
+    await alice.deliver();
+    expect(await alice.text(message)).toBe('hello');
+    const backups = server.users.get(alice.userId)?.backups ?? [];
+    await alice.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
+    return { bob, second, channel, message };
+  }
+
+  test('opens nothing that comes just now, whose key its author sends', async () => {
+    const { second, message } = await unreached();
+    const fetched = () => server.calls.filter((call) => /GET .*room_keys\/keys/.test(call));
+    expect(await second.read({ ...message, live: true })).toMatchObject({ state: 'waiting' });
+    expect(fetched()).toEqual([]);
+    expect(await second.read(message)).toMatchObject({ state: 'waiting' });
+    await second.until(() => second.told(message.envelope.session_id));
+    expect(await second.read({ ...message, live: true })).toMatchObject({ state: 'waiting' });
+    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
+  });
+
+  test('does not taint what its author sends the key of as well', async () => {
+    const { bob, second, channel, message } = await unreached();
+    await second.read(message);
+    await second.until(() => second.told(message.envelope.session_id));
+    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
+    await second.deliver();
+    const later = await bob.write(channel, 'and on');
+    await second.deliver();
+    expect(later.envelope.session_id).toBe(message.envelope.session_id);
+    const live = { ...later, live: true };
+    expect(await second.read(live)).toMatchObject({ state: 'clear', imported: false });
+  });
+});

@@ -12,6 +12,8 @@ import {
   TrustRequirement,
 } from './library';
 
+const WAITING = 'Waiting for the key.';
+
 /** What decrypting needs of the rest. */
 export interface ReadingContext {
   machine: OlmMachine;
@@ -53,12 +55,14 @@ export class Reading {
   }
 
   /**
-   * Keys from the backup do not say whose they are. Only they pass the looser requirement: a key
-   * that came from a device directly is held to what is known of that device.
+   * Keys from the backup do not say whose they are: the server could have made one up, and a
+   * message with it. Only they pass the looser requirement: a key that came from a device directly
+   * is held to what is known of that device.
    */
   async #openImported(message: SealedMessage): Promise<Decryption | null> {
     try {
       const event = await this.#open(message, TrustRequirement.CrossSignedOrLegacy);
+      if (message.live) return { state: 'waiting', reason: WAITING };
       return await this.#check(message, event, true);
     } catch (error) {
       if (error instanceof MegolmDecryptionError) return null;
@@ -102,14 +106,16 @@ export class Reading {
     const before = Date.parse(createdAt) < this.#context.machine.deviceCreationTimeMs;
     return before
       ? 'It was written before this device was there, and the key is not in your backup, or not yet.'
-      : 'Waiting for the key.';
+      : WAITING;
   }
 
   #unreadable(message: SealedMessage, error: MegolmDecryptionError): Decryption {
     switch (error.code) {
       case DecryptionErrorCode.MissingRoomKey:
       case DecryptionErrorCode.UnknownMessageIndex: {
-        this.#context.missing(message.channelId, message.envelope.session_id);
+        if (!message.live) {
+          this.#context.missing(message.channelId, message.envelope.session_id);
+        }
         const recovery = this.#context.recovery();
         if (recovery === 'locked' || recovery === 'none') return { state: 'locked' };
         return { state: 'waiting', reason: withheld(error) ?? this.#whyWaiting(message) };
