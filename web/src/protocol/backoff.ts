@@ -25,7 +25,7 @@ export type Verdict =
   | 'again'
   /** Connect again, but slowly: the server thinks that this client asks for too much. */
   | 'slowly'
-  /** Do not connect before somebody has signed in. */
+  /** Its session is over: connect again only with another one. */
   | 'signed_out';
 
 /** What a close code says about connecting again. */

@@ -55,12 +55,24 @@ describe('the socket', () => {
     expect(statuses.at(-1)).toBe('online');
   });
 
-  test('does not connect again when it was signed out', () => {
+  test('does not connect again when it was signed out', async () => {
+    mayRetry = false;
     server.last.greet();
     server.last.end(4501);
-    vi.advanceTimersByTime(600_000);
+    await vi.advanceTimersByTimeAsync(600_000);
     expect(statuses.at(-1)).toBe('signed_out');
     expect(server.all).toHaveLength(1);
+  });
+
+  test('goes on when its session is over, and this browser has another one by now', async () => {
+    server.last.greet();
+    server.last.end(4501);
+    expect(statuses.at(-1)).toBe('reconnecting');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.all).toHaveLength(2);
+    server.last.greet();
+    expect(statuses).not.toContain('signed_out');
+    expect(statuses.at(-1)).toBe('online');
   });
 
   test('does not go on when the session is over, which a refused attempt does not say', async () => {
@@ -166,8 +178,10 @@ describe('the socket', () => {
     expect(server.all).toHaveLength(1);
   });
 
-  test('can be started again after a sign-out', () => {
+  test('can be started again after a sign-out', async () => {
+    mayRetry = false;
     server.last.end(4501);
+    await vi.advanceTimersByTimeAsync(0);
     socket.start();
     server.last.greet();
     expect(statuses.at(-1)).toBe('online');

@@ -12,8 +12,9 @@ export interface SocketEvents {
   onStatus(status: SocketStatus): void;
   onFrame(frame: ServerFrame): void;
   /**
-   * An attempt was refused without a reason that a browser shows. Says whether there is a point
-   * in going on: there is none when nobody is signed in any more.
+   * An attempt was refused without a reason that a browser shows, or the session of a connection
+   * is over. Says whether there is a point in going on: there is none when nobody is signed in any
+   * more.
    */
   mayRetry(): Promise<boolean>;
 }
@@ -145,20 +146,34 @@ export class Socket {
     const lasted = this.#greetedAt === null ? null : performance.now() - this.#greetedAt;
     this.#drop();
     const verdict = verdictOn(code);
-    if (verdict === 'signed_out') return this.#end('signed_out');
     if (lasted !== null && lasted >= GOOD_AFTER_MS) this.#attempt = 0;
     if (verdict === 'slowly') this.#attempt = Math.max(this.#attempt, SLOW_ATTEMPT);
     this.#setStatus('reconnecting');
-    const pause = pauseBefore(this.#attempt);
-    this.#attempt += 1;
-    this.#pause = setTimeout(() => this.retryNow(), pause);
+    // The session of the connection is over. By now this browser may have another one.
+    if (verdict === 'signed_out') return void this.#askBeforeGoingOn();
+    this.#goOn();
     if (lasted === null) void this.#askWhetherToGoOn();
   }
 
+  #goOn(): void {
+    clearTimeout(this.#pause);
+    const pause = pauseBefore(this.#attempt);
+    this.#attempt += 1;
+    this.#pause = setTimeout(() => this.retryNow(), pause);
+  }
+
+  async #askBeforeGoingOn(): Promise<void> {
+    const leave = this.#leave;
+    await this.#askWhetherToGoOn();
+    // Meanwhile it may have been stopped, or have connected when somebody returned to the page.
+    const waits = this.#status === 'reconnecting' && this.#socket === null;
+    if (waits && leave === this.#leave) this.#goOn();
+  }
+
   async #askWhetherToGoOn(): Promise<void> {
-    if (!(await this.#events.mayRetry()) && this.#status === 'reconnecting') {
-      this.#end('signed_out');
-    }
+    const leave = this.#leave;
+    const goOn = await this.#events.mayRetry();
+    if (!goOn && this.#status === 'reconnecting' && leave === this.#leave) this.#end('signed_out');
   }
 
   #end(status: 'stopped' | 'signed_out'): void {

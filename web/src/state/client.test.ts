@@ -448,6 +448,31 @@ describe('signing out', () => {
     expect(sockets.all).toHaveLength(1);
   });
 
+  test('of a session that another one has followed is no sign-out, however late it is heard of', async () => {
+    server.addChannel('a', 10);
+    const { client, socket } = await signedIn();
+    await client.timeline('a').open();
+    client.drafts.of('a').text = 'not lost';
+    // Somebody has signed in anew in another tab: the cookie is that of the new session.
+    socket.end(4501);
+    (await sockets.opened(2)).greet();
+    expect(client.session).toMatchObject({ status: 'signed_in', user: ME });
+    expect(client.connection.status).toBe('online');
+    expect(client.timeline('a').messages).toHaveLength(10);
+    expect(client.drafts.of('a').text).toBe('not lost');
+  });
+
+  test('is none as long as the server cannot be asked', async () => {
+    server.addChannel('a', 10);
+    const { client, socket } = await signedIn();
+    server.away = true;
+    socket.end(4501);
+    await until(() => server.called('GET', /auth\/session$/).length === 2);
+    await sockets.opened(2);
+    expect(client.session.status).toBe('signed_in');
+    expect(client.channels.get('a')).toBeDefined();
+  });
+
   test('is noticed by any call', async () => {
     server.addChannel('a', 10);
     const { client } = await signedIn();
