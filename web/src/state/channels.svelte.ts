@@ -3,7 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 
 import { type Api, asProblem } from '../api/http';
-import type { Channel, Role } from '../api/types';
+import type { Channel, Role, User } from '../api/types';
 import { ChannelList } from './channel_list.svelte';
 import { ChannelMembers } from './channel_members.svelte';
 import type { Communities } from './communities.svelte';
@@ -25,6 +25,8 @@ export interface ChannelsContext {
   userId(): string;
   /** Which channels there are, or which of them the user is in, has changed. */
   changed(): void;
+  /** The server has named the members of a channel, to be shown or to be encrypted for. */
+  membersRead(channelId: string, members: readonly User[]): void;
   /** A channel is gone for this user, by their own doing or not. */
   gone(channel: Channel, byUser: boolean): void;
 }
@@ -138,8 +140,9 @@ export class Channels {
   /** Who is in a channel. */
   members(id: string): ChannelMembers {
     return this.#members.get(id, () => {
-      const { api, people } = this.#context;
-      const list = unobserved(() => new ChannelMembers(api, people, id));
+      const { api, people, membersRead } = this.#context;
+      const read = (members: readonly User[]) => membersRead(id, members);
+      const list = unobserved(() => new ChannelMembers(api, people, id, read));
       queueMicrotask(list.reload);
       return list;
     });
@@ -211,6 +214,8 @@ export class Channels {
     const fresh = await this.#context.api.get('/api/channels/{channel_id}', { path });
     const users = await this.#context.api.get('/api/channels/{channel_id}/members', { path });
     this.noteMembers(id, fresh.members_version);
+    this.#context.people.meet(users);
+    this.#context.membersRead(id, users);
     const state = { version: fresh.members_version, ids: users.map((user) => user.id) };
     this.#membersStates.delete(id);
     return this.#membersStates.get(id, () => state);
