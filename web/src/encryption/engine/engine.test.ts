@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
+import { RogueDevice } from '../testing/rogue_device';
 import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
 import { Engine } from './engine';
 
 let server: ScriptedKeyServer;
-const people: Person[] = [];
+const people: { engine: { close(): void } }[] = [];
 
 beforeEach(() => {
   server = new ScriptedKeyServer();
@@ -89,6 +90,62 @@ test('somebody who joins reads what is written from then on, with the same sessi
   expect(after.envelope.session_id).toBe(before.envelope.session_id);
   expect(await bob.text(after)).toBe('after');
   expect(await bob.read(before)).toMatchObject({ state: 'waiting' });
+});
+
+test('somebody who left and came back gets no key to what was written meanwhile', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const before = await alice.write(channel, 'before');
+  server.leave(channel, bob.userId);
+  server.join(channel, bob.userId);
+  const after = await alice.write(channel, 'after');
+  expect(after.envelope.session_id).not.toBe(before.envelope.session_id);
+});
+
+describe('a device that its owner does not vouch for', () => {
+  async function writeFromGhost() {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    alice.connected = false;
+    const ghost = await RogueDevice.signIn(server, bob.userId);
+    people.push({ engine: ghost });
+    const message = await ghost.write(channel, alice.plaintext(channel, 'it is me, bob'));
+    return { alice, ghost, message };
+  }
+
+  test('is not believed', async () => {
+    const { alice, message } = await writeFromGhost();
+    await alice.deliver();
+    expect(await alice.read(message)).toMatchObject({
+      state: 'refused',
+      reason: expect.stringContaining('does not vouch for') as string,
+    });
+  });
+
+  test('is not believed either when the server does not list it', async () => {
+    const { alice, ghost, message } = await writeFromGhost();
+    server.device(ghost.deviceId).keys = null;
+    await alice.deliver();
+    expect(await alice.read(message)).toMatchObject({ state: 'refused' });
+  });
+});
+
+test('a message is refused that its author encrypted for another channel than it names', async () => {
+  const alice = await arrive();
+  const rogue = await RogueDevice.signIn(server, server.register());
+  people.push({ engine: rogue });
+  await rogue.vouch();
+  const { userId } = server.device(rogue.deviceId);
+  const [here, elsewhere] = [1, 2].map(() => server.openChannel(alice.userId, userId));
+  if (here === undefined || elsewhere === undefined) throw new Error('there are two');
+  const true_ = await rogue.write(here, alice.plaintext(here, 'hello'));
+  const false_ = await rogue.write(here, alice.plaintext(elsewhere, 'hello'));
+  await alice.deliver();
+  expect(await alice.text(true_)).toBe('hello');
+  expect(await alice.read(false_)).toMatchObject({
+    state: 'refused',
+    reason: 'It was written for another channel.',
+  });
 });
 
 describe('somebody who left all shared channels', () => {
