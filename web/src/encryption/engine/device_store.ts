@@ -16,6 +16,8 @@ const FORGET_AT_ONCE = 1_000;
 export interface Shared {
   membersVersion: number;
   memberIds: string[];
+  /** When it did not reach a device whose mailbox was full, in milliseconds since 1970. */
+  unreachedAt?: number;
 }
 
 /** Up to where this device knows all changes of users' devices. */

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import 'fake-indexeddb/auto';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
@@ -952,5 +952,42 @@ describe('a key from the backup', () => {
     expect(later.envelope.session_id).toBe(message.envelope.session_id);
     const live = { ...later, live: true };
     expect(await second.read(live)).toMatchObject({ state: 'clear', imported: false });
+  });
+});
+
+describe('a device whose mailbox was full', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test('is given a new key after an hour, and can read from then on', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    server.device(bob.deviceId).full = true;
+    const missed = await alice.write(channel, 'hello?');
+    server.device(bob.deviceId).full = false;
+    const soon = await alice.write(channel, 'hello?');
+    expect(soon.envelope.session_id).toBe(missed.envelope.session_id);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61 * 60_000 });
+    const message = await alice.write(channel, 'there you are');
+    expect(message.envelope.session_id).not.toBe(missed.envelope.session_id);
+    await bob.deliver();
+    expect(await bob.text(message)).toBe('there you are');
+    expect(await bob.read(missed)).toMatchObject({ state: 'waiting' });
+    vi.setSystemTime(Date.now() + 61 * 60_000);
+    const last = await alice.write(channel, 'and on');
+    expect(last.envelope.session_id).toBe(message.envelope.session_id);
+  });
+
+  test('is tried again once an hour, however much is written', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    server.device(bob.deviceId).full = true;
+    const sessions = new Set<string>();
+    const write = async () => {
+      sessions.add((await alice.write(channel, 'hello?')).envelope.session_id);
+    };
+    await write();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61 * 60_000 });
+    for (let count = 0; count < 3; count += 1) await write();
+    expect(sessions.size).toBe(2);
   });
 });

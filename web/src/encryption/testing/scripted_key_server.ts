@@ -16,6 +16,8 @@ interface Device {
   oneTime: Map<string, Json>;
   fallback: { id: string; key: Json; used: boolean } | null;
   mailbox: ToDeviceEvent[];
+  /** Whether nothing more goes into the mailbox. */
+  full: boolean;
   /** Users whose devices have changed since it was told, by their full names. */
   changed: Set<string>;
   /** Whether keys were handed out since it was told how many are left. */
@@ -81,6 +83,7 @@ export class ScriptedKeyServer {
       oneTime: new Map(),
       fallback: null,
       mailbox: [],
+      full: false,
       changed: new Set(),
       claimed: false,
       ring: () => {},
@@ -334,19 +337,24 @@ export class ScriptedKeyServer {
     const sender = name(userId);
     const messages = sent['messages'] as Record<string, Keys>;
     if (count(messages) > this.mostDevices.toDevice) throw tooMany('/messages');
+    const undelivered: Record<string, string[]> = {};
     for (const [user, devices] of Object.entries(messages)) {
       if (!this.#sees(userId, idIn(user))) continue;
       for (const [target, content] of Object.entries(devices)) {
         for (const [other, device] of this.devices) {
           if (name(device.userId) !== user || (target !== '*' && target !== other)) continue;
           if (target === '*' && other === id) continue;
+          if (device.full) {
+            (undelivered[user] ??= []).push(other);
+            continue;
+          }
           this.#places += 1;
           device.mailbox.push({ id: this.#places, type, sender, content });
           device.ring();
         }
       }
     }
-    return {};
+    return Object.keys(undelivered).length === 0 ? {} : { undelivered };
   }
 
   #accountData(device: Device, method: Method, type: string, sent: Json): unknown {
