@@ -181,6 +181,8 @@ export type EngineEvent =
   | { type: 'state'; state: EngineState }
   /** Keys came: messages of these sessions can be tried again; null for any session. */
   | { type: 'keys'; sessionIds: string[] | null }
+  /** A message that was read turns out to repeat another one that stands before it. */
+  | { type: 'repeat'; messageId: string }
   /** A user's devices have changed. */
   | { type: 'devices'; userIds: string[] };
 

@@ -175,6 +175,7 @@ export class Client {
     this.encryption = new Encryption({
       open: surroundings.openEngine ?? ((onEvent) => this.#encryptionLink.open(onEvent)),
       keysCame: (sessionIds) => this.#readings.keysCame(sessionIds),
+      isRepeat: (messageId) => this.#readings.isRepeat(messageId),
       devicesChanged: (userIds) => this.#readings.devicesChanged(userIds),
     });
     const mentions = new EncryptedMentions({

@@ -36,6 +36,8 @@ export interface EncryptionContext {
   open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine>;
   /** Keys came, of these sessions; null if it is not known of which. */
   keysCame(sessionIds: readonly string[] | null): void;
+  /** A message that was read repeats another one. */
+  isRepeat(messageId: string): void;
   /** The devices of these users have changed. */
   devicesChanged(userIds: readonly string[]): void;
 }
@@ -282,6 +284,8 @@ export class Encryption {
       case 'devices':
         for (const userId of event.userIds) void this.#devices.peek(userId)?.reload();
         return this.#context.devicesChanged(event.userIds);
+      case 'repeat':
+        return this.#context.isRepeat(event.messageId);
       case 'keys':
         return this.#context.keysCame(event.sessionIds);
     }

@@ -28,6 +28,7 @@ beforeEach(() => {
     },
     keysCame: () => {},
     devicesChanged: () => {},
+    isRepeat: () => {},
   });
 });
 

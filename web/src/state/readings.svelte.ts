@@ -101,6 +101,14 @@ export class Readings {
     this.#again(({ state }, { authorId }) => state !== 'clear' && userIds.includes(authorId));
   }
 
+  /** What was read turns out to repeat a message that stands before it. */
+  isRepeat(messageId: string): void {
+    const reading = this.#read.get(messageId);
+    if (reading === undefined) return;
+    const content: UserContent = { state: 'refused', reason: 'It repeats an earlier message.' };
+    this.#read.set(messageId, { ...reading, content, sealed: null });
+  }
+
   /** Forgets everything: somebody else is signed in. */
   clear(): void {
     this.#generation += 1;

@@ -189,6 +189,14 @@ describe('a message that came just now', () => {
   });
 });
 
+test('what turns out to be a repeat is not shown any more', async () => {
+  decryptions.set('m1', clear('pay 10'));
+  await reads(written('m1'), { state: 'clear' });
+  readings.isRepeat('m1');
+  readings.isRepeat('never looked at');
+  await reads(written('m1'), { state: 'refused' });
+});
+
 test('what the user wrote here is not decrypted', async () => {
   const plaintext = { channel_id: 'c1', txn_id: 't', body: 'mine', mentions: [] };
   readings.wrote('m1', null, { ...plaintext, format: 'markdown' });

@@ -110,21 +110,28 @@ export class DeviceStore {
     await this.#database.put('places', place, 'device_lists');
   }
 
-  /** The message that something was read in first; that is `message` when it is new. */
-  async remember(key: string, message: Remembered): Promise<Remembered> {
+  /**
+   * The message that something stands in first; that is `message` when it is new. The other one is
+   * what was taken for it until now, if it was read before.
+   */
+  async remember(
+    key: string,
+    message: Remembered,
+  ): Promise<{ original: Remembered; repeat: Remembered | null }> {
     const transaction = this.#database.transaction('remembered', 'readwrite');
     const known = await transaction.store.get(key);
     // The earlier one is the original, in whichever order they are read.
     if (known !== undefined && known.seq <= message.seq) {
       await transaction.done;
-      return known;
+      return { original: known, repeat: null };
     }
     this.#order += 1;
     if (known === undefined) this.#remembered += 1;
     await transaction.store.put({ ...message, order: this.#order }, key);
     await transaction.done;
     if (this.#remembered > MOST_REMEMBERED) await this.#forgetOldest();
-    return message;
+    const another = known !== undefined && known.messageId !== message.messageId;
+    return { original: message, repeat: another ? known : null };
   }
 
   close(): void {

@@ -348,6 +348,26 @@ test('a message is refused that is repeated, or shown in another channel or plac
   expect(await again.text(message)).toBe('pay 10');
 });
 
+test('a repeat is refused also when it is read before what it repeats', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channel = server.openChannel(alice.userId, bob.userId);
+  const [message, early] = [await alice.write(channel, 'pay 10'), await alice.write(channel, 'ok')];
+  await bob.deliver();
+  const repeatOf = (original: typeof message) => ({
+    ...original,
+    id: crypto.randomUUID(),
+    seq: original.seq + 10,
+  });
+  const states = (await bob.engine.decrypt([repeatOf(message), message])).map(({ state }) => state);
+  expect(states).toEqual(['refused', 'clear']);
+  // What it repeats is read later, as somebody scrolls up to it.
+  const repeat = repeatOf(early);
+  expect(await bob.text(repeat)).toBe('ok');
+  expect(await bob.text(early)).toBe('ok');
+  expect(bob.events).toContainEqual({ type: 'repeat', messageId: repeat.id });
+  expect(await bob.read(repeat)).toMatchObject({ state: 'refused' });
+});
+
 test('an edit is readable at the message that it was made for only', async () => {
   const [alice, bob] = [await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId);

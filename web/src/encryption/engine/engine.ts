@@ -114,6 +114,7 @@ export class Engine implements CryptoEngine {
       names,
       store,
       recovery,
+      repeated: (messageId) => context.tell({ type: 'repeat', messageId }),
       missing: (channelId, sessionId) => this.#missing.fetch(channelId, sessionId),
     });
     const identities = this.#identities;
@@ -185,10 +186,13 @@ export class Engine implements CryptoEngine {
     await this.#tracking.knowIfPossible(authors);
     // It may have changed while another page was open, or none.
     await this.#identities.unacknowledged(authors);
-    const decrypted: Decryption[] = [];
-    for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
+    const decrypted = new Map<SealedMessage, Decryption>();
+    // What stands first is read first: what says the same after it is a repeat.
+    for (const message of messages.toSorted((a, b) => a.seq - b.seq)) {
+      decrypted.set(message, await this.#reading.decrypt(message));
+    }
     this.#outgoing.flushSoon();
-    return decrypted;
+    return messages.flatMap((message) => decrypted.get(message) ?? []);
   }
 
   track(userIds: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** Decrypting what the members wrote, and refusing what is not what it says it is. */
 
 import type { Decryption, Plaintext, RecoveryState, SealedMessage, SentMessage } from '../types';
-import type { DeviceStore } from './device_store';
+import type { DeviceStore, Remembered } from './device_store';
 import type { Identifiers } from './identifiers';
 import {
   DecryptionErrorCode,
@@ -20,6 +20,8 @@ export interface ReadingContext {
   names: Identifiers;
   store: DeviceStore;
   recovery(): RecoveryState;
+  /** What was read turns out to repeat a message that stands before it. */
+  repeated(messageId: string): void;
   /** A key is missing: it may be in the backup. */
   missing(channelId: string, sessionId: string): void;
 }
@@ -34,8 +36,8 @@ export class Reading {
 
   /** What the user sent from here is the original of whatever says the same. */
   async noteSent({ id, channelId, seq, txnId }: SentMessage): Promise<void> {
-    const { names, store } = this.#context;
-    await store.remember(keyOf(channelId, names.userId, txnId), { messageId: id, seq });
+    const { names } = this.#context;
+    await this.#original(keyOf(channelId, names.userId, txnId), { messageId: id, seq });
   }
 
   async decrypt(message: SealedMessage): Promise<Decryption> {
@@ -97,9 +99,16 @@ export class Reading {
     }
     const key = keyOf(message.channelId, message.authorId, plaintext.txn_id);
     const { id: messageId, seq } = message;
-    const original = await this.#context.store.remember(key, { messageId, seq });
+    const original = await this.#original(key, { messageId, seq });
     if (original.messageId !== messageId) return refused('It repeats an earlier message.');
     return { state: 'clear', plaintext, imported };
+  }
+
+  async #original(key: string, message: Remembered): Promise<Remembered> {
+    const { store, repeated } = this.#context;
+    const { original, repeat } = await store.remember(key, message);
+    if (repeat !== null) repeated(repeat.messageId);
+    return original;
   }
 
   #whyWaiting({ createdAt }: SealedMessage): string {
