@@ -12,6 +12,7 @@ import {
 
 const STATE: EngineState = {
   recovery: 'unlocked',
+  identityReplaced: false,
   backup: 'ok',
   verification: null,
   identityChanges: [],

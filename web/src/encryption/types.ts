@@ -171,6 +171,11 @@ export interface DeviceNews {
 /** What the engine shows of itself. */
 export interface EngineState {
   recovery: RecoveryState;
+  /**
+   * The user's identity is another one than that which vouched for this device: the user has
+   * started over elsewhere, or somebody else did.
+   */
+  identityReplaced: boolean;
   backup: BackupState;
   verification: VerificationProgress | null;
   identityChanges: readonly IdentityChange[];

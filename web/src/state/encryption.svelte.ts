@@ -115,6 +115,11 @@ export class Encryption {
     return this.#state?.backup ?? 'ok';
   }
 
+  /** Whether the user's identity was replaced elsewhere, so that this device is locked out. */
+  get identityReplaced(): boolean {
+    return this.#state?.identityReplaced ?? false;
+  }
+
   /** Users whose identity is another one than it was, until that is acknowledged. */
   get identityChanges(): readonly IdentityChange[] {
     return this.#state?.identityChanges ?? [];

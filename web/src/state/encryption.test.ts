@@ -19,6 +19,7 @@ beforeEach(() => {
       return {
         state: async () => ({
           recovery: 'unlocked',
+          identityReplaced: false,
           backup: 'ok',
           verification: null,
           identityChanges: [],

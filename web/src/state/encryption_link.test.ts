@@ -22,6 +22,7 @@ function engineOf(deviceId: string, received: DeviceNews[]): HeldEngine {
   return {
     state: async () => ({
       recovery: 'unlocked',
+      identityReplaced: false,
       backup: 'ok',
       verification: null,
       identityChanges: [],

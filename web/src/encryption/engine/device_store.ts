@@ -37,6 +37,8 @@ interface Schema extends DBSchema {
   keys: { key: string; value: CryptoKey };
   shared: { key: string; value: Shared };
   places: { key: string; value: DeviceListsPlace };
+  /** The user's own identity, which vouched for this device, by its public key. */
+  identity: { key: string; value: string };
   /** By channel, author and transaction. `order` grows, for forgetting the oldest. */
   remembered: { key: string; value: Remembered & { order: number }; indexes: { order: number } };
 }
@@ -64,6 +66,7 @@ export class DeviceStore {
         // In the first version a place did not say in which history it is.
         if (version === 1) fresh.deleteObjectStore('places');
         fresh.createObjectStore('places');
+        fresh.createObjectStore('identity');
         if (version === 1) return;
         fresh.createObjectStore('keys');
         fresh.createObjectStore('shared');
@@ -108,6 +111,15 @@ export class DeviceStore {
 
   async noteDeviceListsPlace(place: DeviceListsPlace): Promise<void> {
     await this.#database.put('places', place, 'device_lists');
+  }
+
+  /** The identity that vouched for this device last. */
+  ownIdentity(): Promise<string | undefined> {
+    return this.#database.get('identity', 'own');
+  }
+
+  async noteOwnIdentity(publicKey: string): Promise<void> {
+    await this.#database.put('identity', publicKey, 'own');
   }
 
   /**

@@ -440,6 +440,21 @@ test('a changed identity is shown also when the page was loaded again meanwhile'
   expect(again.state.identityChanges).toMatchObject([{ userId: bob.userId }]);
 });
 
+test('an identity that another device has replaced is told apart from a new device', async () => {
+  const alice = await arrive();
+  const second = await signIn(alice.userId);
+  expect(second.state).toMatchObject({ recovery: 'locked', identityReplaced: false });
+  await second.engine.bootstrap(PASSWORD, true);
+  expect(second.state.identityReplaced).toBe(false);
+  await alice.until(() => alice.state.recovery === 'locked');
+  expect(alice.state.identityReplaced).toBe(true);
+  const again = await alice.reload();
+  people.push(again);
+  expect(again.state).toMatchObject({ recovery: 'locked', identityReplaced: true });
+  await again.engine.unlock(await second.engine.makeRecoveryKey());
+  expect(again.state).toMatchObject({ recovery: 'unlocked', identityReplaced: false });
+});
+
 test('a call that fails is made again, and what waits for it goes on', async () => {
   const [alice, bob] = [await arrive(), await arrive()];
   const channel = server.openChannel(alice.userId, bob.userId);

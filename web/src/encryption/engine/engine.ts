@@ -86,7 +86,7 @@ export class Engine implements CryptoEngine {
       changed: () => this.#show(),
     });
     this.#missing = new MissingKeys(machine, names, server, this.#backup);
-    const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
+    const own = { machine, names, store, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
     this.#identities = new Identities(machine, names, () => this.#show());
     this.#verifications = new Verifications({
@@ -270,6 +270,7 @@ export class Engine implements CryptoEngine {
   get #state(): EngineState {
     return {
       recovery: this.#recovery,
+      identityReplaced: this.#identity.replaced,
       backup: this.#backup.state,
       verification: this.#verifications.progress,
       identityChanges: this.#identities.changes,

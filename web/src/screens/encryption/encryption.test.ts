@@ -291,6 +291,20 @@ test('starting over that stops half way says what is missing, and goes on from t
   expect(engine.calls).toEqual(['replace', 'makeRecoveryKey', 'makeRecoveryKey']);
 });
 
+test('one’s own identity that was replaced elsewhere is no new device, and says what to do', async () => {
+  const { user, client } = await openChannel([written(1, 'hello', BOB)], (engine) =>
+    engine.set({ recovery: 'locked', identityReplaced: true }),
+  );
+  const said = await screen.findByText('Your own identity changed.');
+  const warning = said.closest<HTMLElement>('[role=alert]') ?? document.body;
+  expect(screen.queryByText(/^This device is new/)).toBeNull();
+  await user.click(within(warning).getByRole('button', { name: 'Unlock this device' }));
+  await screen.findByRole('dialog', { name: 'Unlock this device' });
+  client.ui.closeEncryption();
+  await user.click(await screen.findByText('Look at your sessions'));
+  expect(client.router.place).toEqual({ kind: 'settings', page: 'sessions' });
+});
+
 test('who joins is shown where one writes, until that is dismissed', async () => {
   let members = [ME, BOB];
   const { user, sockets } = await openScreen(
