@@ -6,6 +6,7 @@ import {
   databases,
   makeRecoveryKey,
   PATIENCE,
+  saveRecoveryKey,
   say,
   shown,
   signInAt,
@@ -63,6 +64,37 @@ test('a second device reads the history once it was verified by comparing emoji 
   await expect(shown(second, 'written on the first device')).toBeVisible({ timeout: 60_000 });
   await say(second, 'and on the second');
   await expect(shown(first, 'and on the second')).toBeVisible(PATIENCE);
+});
+
+test('a backup that was deleted is missed, and another one is begun with all keys', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, path } = await twoMembers(people);
+  const first = await browserOf(null);
+  await signInAt(first, alice, path);
+  await say(first, 'in the first backup');
+  await makeRecoveryKey(first);
+  const { version } = JSON.parse(
+    await alice.api.exchange('GET', '/api/e2ee/room_keys/version'),
+  ) as { version: string };
+  await alice.api.exchange('DELETE', `/api/e2ee/room_keys/version/${version}`);
+  await first.reload();
+  await expect(first.getByText('The backup of your keys is gone.')).toBeVisible(PATIENCE);
+  await first.getByRole('button', { name: 'Back up again' }).click();
+  const dialog = first.getByRole('dialog', { name: 'Back up your keys again' });
+  await dialog.getByRole('button', { name: 'I have no newer key: make one' }).click();
+  await first.getByRole('dialog').getByRole('button', { name: 'Make a recovery key' }).click();
+  const key = await saveRecoveryKey(first);
+  await expect(first.getByText('The backup of your keys is gone.')).toBeHidden();
+
+  const second = await browserOf(null);
+  await signInAt(second, alice, path);
+  await second.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
+  const unlocking = second.getByRole('dialog', { name: 'Unlock this device' });
+  await unlocking.getByLabel('Recovery key').fill(key);
+  await unlocking.getByRole('button', { name: 'Unlock', exact: true }).click();
+  await expect(shown(second, 'in the first backup')).toBeVisible({ timeout: 60_000 });
 });
 
 test('two people verify each other by comparing emoji, and see when they differ', async ({

@@ -4,7 +4,7 @@ import { Api } from '../api/http';
 import type { Channel, Message, Notification, User, UserMessage } from '../api/types';
 import type { CryptoEngine, EngineEvent, Plaintext } from '../encryption/types';
 import { Socket, type SocketStatus } from '../protocol/socket';
-import { type Place, Router } from '../routing/router.svelte';
+import { Router } from '../routing/router.svelte';
 import { Alerts } from './alerts.svelte';
 import { Channels } from './channels.svelte';
 import { Communities } from './communities.svelte';
@@ -65,6 +65,7 @@ export class Client {
   readonly people = new People();
   readonly preferences = new Preferences();
   readonly router = new Router();
+  readonly lastPlaces: LastPlaces;
   readonly ui = new Ui();
 
   readonly #api: Api;
@@ -77,7 +78,6 @@ export class Client {
   readonly #sendings: Sendings;
   readonly #unsent = new UnsentMessages(() => this.session.user?.id ?? '');
   readonly #readMarks: ReadMarks;
-  readonly #lastPlaces = new LastPlaces();
   readonly #webhooks = new Recent<WebhookList>(WEBHOOK_LISTS_HELD);
   readonly #leave = new AbortController();
   #watching = false;
@@ -114,6 +114,11 @@ export class Client {
           members.map((member) => member.id),
         ),
       gone: (channel, byUser) => this.#channelGone(channel, byUser),
+    });
+    this.lastPlaces = new LastPlaces({
+      router: this.router,
+      communities: this.communities,
+      channels: this.channels,
     });
     this.notifications = new Notifications({
       api,
@@ -273,30 +278,6 @@ export class Client {
       return list;
     });
 
-  /** The community of the place, else the one that was last open, else the first. */
-  get communityId(): string | undefined {
-    const { place } = this.router;
-    const here = place.kind === 'channel' ? this.channels.get(place.channelId) : undefined;
-    if (here !== undefined) return here.community_id;
-    const last = this.#lastPlaces.communityId;
-    const known = last !== undefined && this.communities.get(last) !== undefined;
-    return known ? last : this.communities.list[0]?.id;
-  }
-
-  /** Where a community leads: the channel last open there, else the first that the user is in. */
-  placeIn(communityId: string): Place | undefined {
-    const channels = this.channels.of(communityId).list.filter((channel) => channel.joined);
-    const last = this.#lastPlaces.channelIn(communityId);
-    const channel = channels.find((other) => other.id === last) ?? channels[0];
-    return channel && { kind: 'channel', channelId: channel.id };
-  }
-
-  /** Notes that a channel is open, to come back to it. */
-  visited(channelId: string): void {
-    const channel = this.channels.get(channelId);
-    if (channel?.joined) this.#lastPlaces.visit(channel.community_id, channelId);
-  }
-
   /** The title of the page, with the number of unread notifications. */
   get title(): string {
     const { place } = this.router;
@@ -381,7 +362,7 @@ export class Client {
 
   /** Reads the channels of all communities, beginning with the one that is open. */
   async #reloadChannels(): Promise<void> {
-    const open = this.communityId;
+    const open = this.lastPlaces.communityId;
     const ids = this.communities.list.map((community) => community.id);
     const queue = ids.sort((a, b) => Number(b === open) - Number(a === open));
     const readNext = async (): Promise<void> => {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { LastPlaces } from './last_places';
 import { Preferences } from './preferences.svelte';
 
 let preferences: Preferences;
@@ -43,25 +42,5 @@ describe('preferences', () => {
     });
     preferences.theme = 'dark';
     expect(preferences.theme).toBe('dark');
-  });
-});
-
-describe('the last places', () => {
-  test('are the last channel of each community, and the last community', () => {
-    const places = new LastPlaces();
-    places.visit('o1', 'c1');
-    places.visit('o2', 'c2');
-    places.visit('o1', 'c3');
-    const later = new LastPlaces();
-    expect(later.communityId).toBe('o1');
-    expect(later.channelIn('o1')).toBe('c3');
-    expect(later.channelIn('o2')).toBe('c2');
-  });
-
-  test('are forgotten when what is stored is no list of them', () => {
-    localStorage.setItem('chatalot.last_channels', '{"o1":1}');
-    expect(new LastPlaces().communityId).toBeUndefined();
-    localStorage.setItem('chatalot.last_channels', '[["o1"],["o2","c2"]]');
-    expect(new LastPlaces().communityId).toBe('o2');
   });
 });

@@ -79,6 +79,11 @@ export async function say(page: Page, text: string): Promise<void> {
 export async function makeRecoveryKey(page: Page): Promise<string> {
   await page.getByRole('button', { name: 'Make a recovery key' }).click(PATIENCE);
   await page.getByRole('dialog').getByRole('button', { name: 'Make a recovery key' }).click();
+  return saveRecoveryKey(page);
+}
+
+/** Notes the recovery key that is being shown, and answers it. */
+export async function saveRecoveryKey(page: Page): Promise<string> {
   const dialog = page.getByRole('dialog', { name: 'Your recovery key' });
   const key = (await dialog.getByLabel('Recovery key').innerText(PATIENCE)).trim();
   await dialog.getByLabel('I have saved it').check();

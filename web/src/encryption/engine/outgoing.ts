@@ -65,7 +65,7 @@ export class OutgoingRequests {
     await this.#inTurn(kinds, (pause) => pause.forbids);
   }
 
-  /** The same when one can do without the answers: no pause is cut short for them. */
+  /** The same when one can do without the answers: nothing is sent before its pause is over. */
   async flushPatiently(...kinds: RequestType[]): Promise<void> {
     await this.#inTurn(kinds, (pause) => pause.lasts);
   }

@@ -26,18 +26,21 @@ export class Pause {
     return this.#error;
   }
 
-  /** Whether it is not over yet. */
+  /**
+   * Whether nothing is to be sent meanwhile: the server has answered. Where none was reached, the
+   * network may be back at any time, and whatever comes in is a sign of that.
+   */
   get lasts(): boolean {
-    return Date.now() < this.#until;
+    return Date.now() < this.#until && asProblem(this.#error).status > 0;
   }
 
   /**
    * Whether not even what somebody waits for may be sent meanwhile. It may be after a failure of
-   * the network or the server, which can be over at any time.
+   * the server, which can be over at any time, too.
    */
   get forbids(): boolean {
     const { status } = asProblem(this.#error);
-    return this.lasts && status >= 400 && status < 500;
+    return this.lasts && status < 500;
   }
 
   /** It was not taken. */

@@ -25,7 +25,7 @@ export class Whereabouts {
   get community(): Community | undefined {
     const { communities } = this.#client;
     const chosen = this.channel?.community_id ?? this.#chosen;
-    const id = chosen && communities.get(chosen) ? chosen : this.#client.communityId;
+    const id = chosen && communities.get(chosen) ? chosen : this.#client.lastPlaces.communityId;
     return id === undefined ? undefined : communities.get(id);
   }
 
@@ -46,7 +46,7 @@ export class Whereabouts {
     const { channel } = this;
     if (!channel) return;
     this.#chosen = channel.community_id;
-    this.#client.visited(channel.id);
+    this.#client.lastPlaces.visit(channel.id);
   }
 }
 
