@@ -167,7 +167,11 @@ export class SharedEngine {
     this.#held = held;
     const { incomplete } = this.#news;
     for (const news of this.#news.take()) void held.receive(news);
-    if (incomplete) this.#context.reconnect();
+    // What is missing is told with the next connection; what is written now does not wait for it.
+    if (incomplete) {
+      void held.receive({ limited: true });
+      this.#context.reconnect();
+    }
     meeting.channel.postMessage({ type: 'holder' } satisfies EngineMessage);
     for (const [id, call] of this.#calls) {
       void this.#run(call.name, call.args).then(

@@ -155,7 +155,11 @@ export class EncryptionLink {
   /** Hands over what waited; nothing of what was dropped is acknowledged, so it comes again. */
   #handOver(shared: SharedEngine): void {
     for (const news of this.#waiting.splice(0)) shared.receive(news);
-    if (this.#missed) this.#context.reconnect();
+    // Until then whose devices changed is asked for, for what is written at once.
+    if (this.#missed) {
+      shared.receive({ limited: true });
+      this.#context.reconnect();
+    }
     this.#missed = false;
   }
 
