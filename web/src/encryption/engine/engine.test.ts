@@ -487,6 +487,26 @@ describe('comparing pictures', () => {
     await second.until(async () => (await second.read(message)).state === 'clear');
   });
 
+  test('unlocks a new device also when it is vouched for a while later', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await second.engine.requestVerification(alice.userId, null);
+    await alice.until(() => alice.state.verification?.stage === 'asked');
+    await alice.engine.acceptVerification();
+    let late = false;
+    server.underway = async (_, path) => {
+      if (!path.endsWith('signatures/upload')) return;
+      late = true;
+      await second.until(() => second.state.verification?.stage === 'done');
+      // What the new device asks for in the meantime does not have the signature.
+      await second.engine.devices(alice.userId);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    };
+    await compare(alice, second);
+    await second.until(() => second.state.recovery === 'set_up');
+    expect(late).toBe(true);
+  });
+
   test('lets two people vouch for each other', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
     server.openChannel(alice.userId, bob.userId);

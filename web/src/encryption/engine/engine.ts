@@ -287,7 +287,12 @@ export class Engine implements CryptoEngine {
       tell({ type: 'keys', sessionIds: keys.map(({ sessionId }) => sessionId) });
     });
     this.#machine.registerDevicesUpdatedCallback(async (users) => {
-      tell({ type: 'devices', userIds: users.map((user) => this.#names.userIdIn(user)) });
+      const userIds = users.map((user) => this.#names.userIdIn(user));
+      tell({ type: 'devices', userIds });
+      // Another device may vouch for this one by now. The library holds its locks while it calls.
+      if (userIds.includes(this.#names.userId)) {
+        queueMicrotask(() => void this.#look().catch(() => {}));
+      }
     });
     this.#machine.registerUserIdentityUpdatedCallback(async (user) => {
       const userId = this.#names.userIdIn(user.toString());
@@ -329,6 +334,7 @@ export class Engine implements CryptoEngine {
   }
 
   async #look(): Promise<void> {
+    if (this.#closed) return;
     const before = this.#recovery;
     this.#recovery = await this.#identity.recovery();
     this.#show();
