@@ -240,6 +240,19 @@ describe('after the connection was lost', () => {
     expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me'] });
   });
 
+  test('whoever is encrypted for is named as a newcomer, whomever the list of members shows', async () => {
+    server.addChannel('a', 10);
+    const { client } = await signedIn();
+    await client.channels.members('a').reload();
+    server.members.set('a', [ME, { ...ME, id: 'ghost', display_name: 'Ghost' }]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'ghost'] });
+    server.members.set('a', [ME]);
+    await client.channels.members('a').reload();
+    expect(client.channels.members('a').list.map(({ id }) => id)).toEqual(['me']);
+    expect(client.newcomers.of('a')).toEqual(['ghost']);
+    expect(client.people.displayNameOf('ghost')).toBe('Ghost');
+  });
+
   test('marks that could not be told are told', async () => {
     server.addChannel('a', 10, { read_seq: 2 });
     const { client } = await signedIn();
