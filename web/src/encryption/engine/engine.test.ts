@@ -1,16 +1,15 @@
 // @vitest-environment node
 import 'fake-indexeddb/auto';
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Problem } from '../../api/problem';
 import { Person } from '../testing/people';
-import { RogueDevice } from '../testing/rogue_device';
 import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
 import { Engine } from './engine';
 
 let server: ScriptedKeyServer;
-const people: { engine: { close(): void } }[] = [];
+const people: Person[] = [];
 
 beforeEach(() => {
   server = new ScriptedKeyServer();
@@ -90,114 +89,6 @@ test('somebody who joins reads what is written from then on, with the same sessi
   expect(after.envelope.session_id).toBe(before.envelope.session_id);
   expect(await bob.text(after)).toBe('after');
   expect(await bob.read(before)).toMatchObject({ state: 'waiting' });
-});
-
-test('somebody who left and came back gets no key to what was written meanwhile', async () => {
-  const [alice, bob] = [await arrive(), await arrive()];
-  const channel = server.openChannel(alice.userId, bob.userId);
-  const before = await alice.write(channel, 'before');
-  server.leave(channel, bob.userId);
-  server.join(channel, bob.userId);
-  const after = await alice.write(channel, 'after');
-  expect(after.envelope.session_id).not.toBe(before.envelope.session_id);
-});
-
-describe('a device that its owner does not vouch for', () => {
-  async function writeFromGhost() {
-    const [alice, bob] = [await arrive(), await arrive()];
-    const channel = server.openChannel(alice.userId, bob.userId);
-    alice.connected = false;
-    const ghost = await RogueDevice.signIn(server, bob.userId);
-    people.push({ engine: ghost });
-    const message = await ghost.write(channel, alice.plaintext(channel, 'it is me, bob'));
-    return { alice, ghost, message };
-  }
-
-  test('is not believed', async () => {
-    const { alice, message } = await writeFromGhost();
-    await alice.deliver();
-    expect(await alice.read(message)).toMatchObject({
-      state: 'refused',
-      reason: expect.stringContaining('does not vouch for') as string,
-    });
-  });
-
-  test('is not believed either when the server does not list it', async () => {
-    const { alice, ghost, message } = await writeFromGhost();
-    server.device(ghost.deviceId).keys = null;
-    await alice.deliver();
-    expect(await alice.read(message)).toMatchObject({ state: 'refused' });
-  });
-});
-
-test('a message is refused that its author encrypted for another channel than it names', async () => {
-  const alice = await arrive();
-  const rogue = await RogueDevice.signIn(server, server.register());
-  people.push({ engine: rogue });
-  await rogue.vouch();
-  const { userId } = server.device(rogue.deviceId);
-  const [here, elsewhere] = [1, 2].map(() => server.openChannel(alice.userId, userId));
-  if (here === undefined || elsewhere === undefined) throw new Error('there are two');
-  const true_ = await rogue.write(here, alice.plaintext(here, 'hello'));
-  const false_ = await rogue.write(here, alice.plaintext(elsewhere, 'hello'));
-  await alice.deliver();
-  expect(await alice.text(true_)).toBe('hello');
-  expect(await alice.read(false_)).toMatchObject({
-    state: 'refused',
-    reason: 'It was written for another channel.',
-  });
-});
-
-describe('somebody who left all shared channels', () => {
-  async function leave() {
-    const [alice, bob] = [await arrive(), await arrive()];
-    const channel = server.openChannel(alice.userId, bob.userId);
-    const message = await bob.write(channel, 'farewell');
-    await alice.deliver();
-    expect(await alice.text(message)).toBe('farewell');
-    server.leave(channel, bob.userId);
-    await alice.engine.receive({ changed: [`@${bob.userId}:${SERVER_NAME}`] });
-    const before = queries();
-    return { alice, bob, channel, message, before };
-  }
-
-  const queries = () => server.calls.filter((call) => call.endsWith('/keys/query')).length;
-
-  test('is asked for once and not with every message, and what they wrote stays theirs', async () => {
-    const { alice, channel, message, before } = await leave();
-    for (let count = 0; count < 5; count += 1) {
-      expect(await alice.text(message)).toBe('farewell');
-      await alice.write(channel, 'to myself');
-    }
-    expect(queries() - before).toBe(1);
-  });
-
-  test('is asked for again after they came back', async () => {
-    const { alice, bob, channel, message } = await leave();
-    const recoveryKey = await bob.engine.makeRecoveryKey();
-    const second = await signIn(bob.userId);
-    await second.engine.unlock(recoveryKey);
-    expect(await alice.text(message)).toBe('farewell');
-    server.join(channel, bob.userId);
-    await alice.deliver();
-    const welcome = await alice.write(channel, 'welcome back');
-    await second.deliver();
-    expect(await second.text(welcome)).toBe('welcome back');
-  });
-
-  test('is asked for again when they are among the members, whoever forgot to say so', async () => {
-    const { alice, bob, channel, message } = await leave();
-    expect(await alice.text(message)).toBe('farewell');
-    const recoveryKey = await bob.engine.makeRecoveryKey();
-    const second = await signIn(bob.userId);
-    await second.engine.unlock(recoveryKey);
-    await alice.write(channel, 'to myself');
-    alice.connected = false;
-    server.join(channel, bob.userId);
-    const welcome = await alice.write(channel, 'welcome back');
-    await second.deliver();
-    expect(await second.text(welcome)).toBe('welcome back');
-  });
 });
 
 describe('a new device', () => {
@@ -346,26 +237,6 @@ test('a message is refused that is repeated, or shown in another channel or plac
   people.push(again);
   expect(await again.read(repeat)).toMatchObject({ state: 'refused' });
   expect(await again.text(message)).toBe('pay 10');
-});
-
-test('a repeat is refused also when it is read before what it repeats', async () => {
-  const [alice, bob] = [await arrive(), await arrive()];
-  const channel = server.openChannel(alice.userId, bob.userId);
-  const [message, early] = [await alice.write(channel, 'pay 10'), await alice.write(channel, 'ok')];
-  await bob.deliver();
-  const repeatOf = (original: typeof message) => ({
-    ...original,
-    id: crypto.randomUUID(),
-    seq: original.seq + 10,
-  });
-  const states = (await bob.engine.decrypt([repeatOf(message), message])).map(({ state }) => state);
-  expect(states).toEqual(['refused', 'clear']);
-  // What it repeats is read later, as somebody scrolls up to it.
-  const repeat = repeatOf(early);
-  expect(await bob.text(repeat)).toBe('ok');
-  expect(await bob.text(early)).toBe('ok');
-  expect(bob.events).toContainEqual({ type: 'repeat', messageId: repeat.id });
-  expect(await bob.read(repeat)).toMatchObject({ state: 'refused' });
 });
 
 test('an edit is readable at the message that it was made for only', async () => {
@@ -897,152 +768,4 @@ test('after the server was restored, its mailbox and all devices are read anew',
   for (const message of messages) expect(await bob.text(message)).toBe('hello');
   await bob.engine.receive({ position: 4, epoch: 'after' });
   expect(asked()).toMatch(/changes\?from=3$/);
-});
-
-test('a member whom the server has forgotten to have left gets no key of before', async () => {
-  const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
-  const channel = server.openChannel(alice.userId, bob.userId);
-  const before = await alice.write(channel, 'hello');
-  // Restored from a backup, the server counts the same state of the members with others in it.
-  server.channel(channel).members = new Set([alice.userId, carol.userId]);
-  const after = await alice.write(channel, 'hello');
-  expect(after.envelope.session_id).not.toBe(before.envelope.session_id);
-});
-
-test('what is written waits until it is known whose devices changed meanwhile', async () => {
-  const [alice, bob] = [await arrive(), await arrive()];
-  const channel = server.openChannel(alice.userId, bob.userId);
-  await alice.write(channel, 'hello');
-  alice.connected = false;
-  const second = await signIn(bob.userId);
-  await second.engine.unlock(await bob.engine.makeRecoveryKey());
-  server.underway = async (_, path) => {
-    if (path.includes('/keys/changes')) await new Promise((resolve) => setTimeout(resolve, 50));
-  };
-  const told = alice.engine.receive({ position: 1 });
-  const message = await alice.write(channel, 'to both of you');
-  await told;
-  await second.deliver();
-  expect(await second.text(message)).toBe('to both of you');
-});
-
-test('whoever joined is asked for anew before anything is written to them', async () => {
-  const [alice, bob] = [await arrive(), await arrive()];
-  const elsewhere = server.openChannel(alice.userId, bob.userId);
-  const channel = server.openChannel(alice.userId);
-  await alice.write(elsewhere, 'hello');
-  await alice.write(channel, 'hello');
-  // The news of the device, and of the join, are still on their way.
-  alice.connected = false;
-  const second = await signIn(bob.userId);
-  await second.engine.unlock(await bob.engine.makeRecoveryKey());
-  server.join(channel, bob.userId);
-  const message = await alice.write(channel, 'welcome');
-  await second.deliver();
-  expect(await second.text(message)).toBe('welcome');
-});
-
-describe('a channel with more members than the server takes in one call', () => {
-  test('is written to, and all of them can read it', async () => {
-    const people = [await arrive(), await arrive(), await arrive(), await arrive(), await arrive()];
-    const [alice, ...others] = people as [Person, ...Person[]];
-    const second = await signIn(alice.userId);
-    await second.engine.unlock(await alice.engine.makeRecoveryKey());
-    const channel = server.openChannel(...people.map(({ userId }) => userId));
-    server.mostUsers = 2;
-    server.mostDevices = { ...server.mostDevices, query: 2, claim: 1 };
-    const message = await alice.write(channel, 'hello, all');
-    for (const person of [second, ...others]) {
-      await person.deliver();
-      expect(await person.text(message)).toBe('hello, all');
-    }
-  });
-
-  test('is written to also when one of them has more devices than are shown', async () => {
-    const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
-    await signIn(carol.userId);
-    const channel = server.openChannel(alice.userId, bob.userId, carol.userId);
-    server.mostDevices.query = 1;
-    const message = await alice.write(channel, 'hello');
-    await bob.deliver();
-    expect(await bob.text(message)).toBe('hello');
-  });
-});
-
-describe('a key from the backup', () => {
-  /** Bob writes to Alice, one of whose two devices is not reached by the key. */
-  async function unreached() {
-    const [alice, bob] = [await arrive(), await arrive()];
-    const second = await signIn(alice.userId);
-    await second.engine.unlock(await alice.engine.makeRecoveryKey());
-    const channel = server.openChannel(alice.userId, bob.userId);
-    second.connected = false;
-    const message = await bob.write(channel, 'hello');
-    await alice.deliver();
-    expect(await alice.text(message)).toBe('hello');
-    const backups = server.users.get(alice.userId)?.backups ?? [];
-    await alice.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
-    return { bob, second, channel, message };
-  }
-
-  test('opens nothing that comes just now, whose key its author sends', async () => {
-    const { second, message } = await unreached();
-    const fetched = () => server.calls.filter((call) => /GET .*room_keys\/keys/.test(call));
-    expect(await second.read({ ...message, live: true })).toMatchObject({ state: 'waiting' });
-    expect(fetched()).toEqual([]);
-    expect(await second.read(message)).toMatchObject({ state: 'waiting' });
-    await second.until(() => second.told(message.envelope.session_id));
-    expect(await second.read({ ...message, live: true })).toMatchObject({ state: 'waiting' });
-    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
-  });
-
-  test('does not taint what its author sends the key of as well', async () => {
-    const { bob, second, channel, message } = await unreached();
-    await second.read(message);
-    await second.until(() => second.told(message.envelope.session_id));
-    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
-    await second.deliver();
-    const later = await bob.write(channel, 'and on');
-    await second.deliver();
-    expect(later.envelope.session_id).toBe(message.envelope.session_id);
-    const live = { ...later, live: true };
-    expect(await second.read(live)).toMatchObject({ state: 'clear', imported: false });
-  });
-});
-
-describe('a device whose mailbox was full', () => {
-  afterEach(() => void vi.useRealTimers());
-
-  test('is given a new key after an hour, and can read from then on', async () => {
-    const [alice, bob] = [await arrive(), await arrive()];
-    const channel = server.openChannel(alice.userId, bob.userId);
-    server.device(bob.deviceId).full = true;
-    const missed = await alice.write(channel, 'hello?');
-    server.device(bob.deviceId).full = false;
-    const soon = await alice.write(channel, 'hello?');
-    expect(soon.envelope.session_id).toBe(missed.envelope.session_id);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61 * 60_000 });
-    const message = await alice.write(channel, 'there you are');
-    expect(message.envelope.session_id).not.toBe(missed.envelope.session_id);
-    await bob.deliver();
-    expect(await bob.text(message)).toBe('there you are');
-    expect(await bob.read(missed)).toMatchObject({ state: 'waiting' });
-    vi.setSystemTime(Date.now() + 61 * 60_000);
-    const last = await alice.write(channel, 'and on');
-    expect(last.envelope.session_id).toBe(message.envelope.session_id);
-  });
-
-  test('is tried again once an hour, however much is written', async () => {
-    const [alice, bob] = [await arrive(), await arrive()];
-    const channel = server.openChannel(alice.userId, bob.userId);
-    server.device(bob.deviceId).full = true;
-    const sessions = new Set<string>();
-    const write = async () => {
-      sessions.add((await alice.write(channel, 'hello?')).envelope.session_id);
-    };
-    await write();
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61 * 60_000 });
-    for (let count = 0; count < 3; count += 1) await write();
-    expect(sessions.size).toBe(2);
-  });
 });
