@@ -207,8 +207,8 @@ export class Channels {
    * be out of date. The list may be newer than the state: then whoever goes by it is told.
    */
   async membersState(id: string, again: boolean): Promise<{ version: number; ids: string[] }> {
-    const held = this.#membersStates.peek(id);
     const known = (await this.find(id)).members_version;
+    const held = this.#membersStates.peek(id);
     if (!again && held?.version === known) return held;
     const path = { channel_id: id };
     const fresh = await this.#context.api.get('/api/channels/{channel_id}', { path });

@@ -235,7 +235,11 @@ describe('after the connection was lost', () => {
     expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
     server.members.set('a', [ME]);
     expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
-    (await reconnect()).greet({ epoch: 'another' });
+    const socket = await reconnect();
+    // What could not be sent before asks for them as soon as the connection is back.
+    const asked = client.channels.membersState('a', false);
+    socket.greet({ epoch: 'another' });
+    expect(await asked).toMatchObject({ ids: ['me'] });
     await until(() => client.channels.get('a') !== undefined);
     expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me'] });
   });
