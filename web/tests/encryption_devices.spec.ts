@@ -10,10 +10,10 @@ import {
   say,
   shown,
   signInAt,
+  startOver,
   twoMembers,
   write,
 } from './support/encryption';
-import { PASSWORD } from './support/people';
 import { messages } from './support/screens';
 import { expect, test } from './support/test';
 
@@ -213,20 +213,6 @@ test('signing out removes the keys, the drafts and what was not sent from the br
   );
   expect(kept).toEqual([]);
 });
-
-/** Replaces the identity of somebody on a device that is new to it; answers its recovery key. */
-async function startOver(page: Page): Promise<string> {
-  await page.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
-  await page.getByRole('button', { name: 'I have neither' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Start over' });
-  await dialog.getByLabel('Password').fill(PASSWORD);
-  await dialog.getByRole('button', { name: 'Start over' }).click();
-  const made = page.getByRole('dialog', { name: 'Your recovery key' });
-  const key = (await made.getByLabel('Recovery key').innerText(PATIENCE)).trim();
-  await made.getByLabel('I have saved it').check();
-  await made.getByRole('button', { name: 'Done' }).click();
-  return key;
-}
 
 function verification(page: Page, title: string) {
   return page.getByRole('dialog', { name: title });
