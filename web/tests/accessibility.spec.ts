@@ -3,6 +3,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import type { Channel, Community } from '../src/api/types';
+import { PATIENCE, say, signIn, startOver, twoMembers } from './support/encryption';
 import { People, type Person } from './support/people';
 import { channelLink } from './support/screens';
 import { expect, test } from './support/test';
@@ -226,6 +227,25 @@ for (const colorScheme of SCHEMES) {
         }
         await expect(settings.getByText(bob.user.display_name).first()).toBeVisible();
         await expectAccessible(page, 'the community settings');
+      });
+
+      test('what encryption says where one writes', async ({ people, browserOf }) => {
+        const { alice, community, path } = await twoMembers(people);
+        const page = await browserOf(null);
+        await open(page);
+        await signIn(page, alice, path);
+        await say(page, 'hello');
+        for (const name of ['carl', 'dora']) {
+          await alice.invite(community, await people.register(name));
+        }
+        await expect(page.getByText(/and dora joined, and can read/)).toBeVisible();
+        await expect(page.getByRole('button', { name: 'Make a recovery key' })).toBeVisible();
+        await expectAccessible(page, 'newcomers');
+        const second = await browserOf(null);
+        await signIn(second, alice, path);
+        await startOver(second);
+        await expect(page.getByText('Your own identity changed.')).toBeVisible(PATIENCE);
+        await expectAccessible(page, 'a replaced identity');
       });
 
       test('a toast', async ({ people, browserOf }) => {

@@ -49,6 +49,10 @@ test('a newcomer reads what is written from then on, and is told why not what wa
   await signInAt(one, alice, path);
   await say(one, 'before carol came');
   await alice.invite(community, carol);
+  const notice = one.getByRole('status').filter({ hasText: 'joined, and can read' });
+  await expect(notice).toContainText('carol joined, and can read what is written here');
+  await notice.getByRole('button').click();
+  await expect(notice).toBeHidden();
   await signInAt(other, carol, path);
   await expect(messages(other).getByText('Written before you joined.')).toBeVisible(PATIENCE);
   await canBeWrittenTo(carol);

@@ -10,10 +10,10 @@ import {
   say,
   shown,
   signInAt,
+  startOver,
   twoMembers,
   write,
 } from './support/encryption';
-import { PASSWORD } from './support/people';
 import { messages } from './support/screens';
 import { expect, test } from './support/test';
 
@@ -140,14 +140,7 @@ test('everybody sees that an identity changed, and nothing is written to it unse
   await lost.context().close();
   const anew = await browserOf(null);
   await signInAt(anew, bob, path);
-  await anew.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
-  await anew.getByRole('button', { name: 'I have neither' }).click();
-  const dialog = anew.getByRole('dialog', { name: 'Start over' });
-  await dialog.getByLabel('Password').fill(PASSWORD);
-  await dialog.getByRole('button', { name: 'Start over' }).click();
-  await expect(anew.getByRole('dialog', { name: 'Your recovery key' })).toBeVisible(PATIENCE);
-  await anew.getByLabel('I have saved it').check();
-  await anew.getByRole('button', { name: 'Done' }).click();
+  await startOver(anew);
 
   const warning = one.getByRole('alert').filter({ hasText: 'bob’s identity changed.' });
   await expect(warning).toBeVisible(PATIENCE);
@@ -157,6 +150,31 @@ test('everybody sees that an identity changed, and nothing is written to it unse
   await expect(warning).toBeHidden(PATIENCE);
   await expect(shown(one, 'are you bob?')).toBeVisible(PATIENCE);
   await expect(shown(anew, 'are you bob?')).toBeVisible(PATIENCE);
+});
+
+test('a device that was unlocked says that its user’s identity was replaced elsewhere', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, path } = await twoMembers(people);
+  const [first, second] = [await browserOf(null), await browserOf(null)];
+  await signInAt(first, alice, path);
+  await say(first, 'written on the first device');
+  await signInAt(second, alice, path);
+  const key = await startOver(second);
+  const warning = first.getByRole('alert').filter({ hasText: 'Your own identity changed.' });
+  await expect(warning).toBeVisible(PATIENCE);
+  await expect(second.getByRole('alert').filter({ hasText: 'identity changed' })).toBeHidden();
+  await warning.getByRole('button', { name: 'Look at your sessions' }).click();
+  await expect(first).toHaveURL(/settings\/sessions$/);
+  await first.goto(path);
+  await warning.getByRole('button', { name: 'Unlock this device' }).click(PATIENCE);
+  const dialog = first.getByRole('dialog', { name: 'Unlock this device' });
+  await dialog.getByLabel('Recovery key').fill(key);
+  await dialog.getByRole('button', { name: 'Unlock', exact: true }).click();
+  await expect(warning).toBeHidden(PATIENCE);
+  await say(first, 'here again');
+  await expect(shown(second, 'here again')).toBeVisible(PATIENCE);
 });
 
 test('two tabs work with the same keys, and go on when one is closed', async ({
@@ -191,7 +209,7 @@ test('signing out removes the keys, the drafts and what was not sent from the br
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible(PATIENCE);
   await expect.poll(() => databases(page), PATIENCE).toEqual([]);
   const kept = await page.evaluate(() =>
-    Object.keys(localStorage).filter((key) => /draft|unsent/.test(key)),
+    Object.keys(localStorage).filter((key) => /draft|unsent|members/.test(key)),
   );
   expect(kept).toEqual([]);
 });

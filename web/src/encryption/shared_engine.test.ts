@@ -12,6 +12,7 @@ import {
 
 const STATE: EngineState = {
   recovery: 'unlocked',
+  identityReplaced: false,
   backup: 'ok',
   verification: null,
   identityChanges: [],
@@ -149,6 +150,15 @@ test('what the server tells is taken in by the tab with the keys, and once', asy
   first.shared.close();
   await vi.waitFor(async () => expect(await worksIn(second)).toBe('second'));
   expect(second.engine.received.flatMap(({ events }) => events ?? [])).toEqual(news(3).events);
+});
+
+test('the tab with the keys hears that another one is connected anew, before what that one asks', async () => {
+  const [first, second] = [tab('first'), tab('second')];
+  await first.shared.open();
+  await second.shared.open();
+  second.shared.receive({ position: 7, epoch: 'e' });
+  expect(await worksIn(second)).toBe('first');
+  expect(first.engine.received).toEqual([{ limited: true, epoch: 'e' }]);
 });
 
 test('an engine that cannot be opened is an error, and can be opened later', async () => {

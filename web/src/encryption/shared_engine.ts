@@ -87,8 +87,10 @@ export class SharedEngine {
 
   /** What the server tells the device, over this tab's connection. */
   receive(news: DeviceNews): void {
-    if (this.#held !== null) void this.#held.receive(news);
-    else this.#news.add(news);
+    if (this.#held !== null) return void this.#held.receive(news);
+    this.#news.add(news);
+    const { position, epoch } = news;
+    if (position !== undefined) this.#post({ type: 'connected', ...(epoch && { epoch }) });
   }
 
   /** This tab's connection is a new one. */
@@ -165,7 +167,11 @@ export class SharedEngine {
     this.#held = held;
     const { incomplete } = this.#news;
     for (const news of this.#news.take()) void held.receive(news);
-    if (incomplete) this.#context.reconnect();
+    // What is missing is told with the next connection; what is written now does not wait for it.
+    if (incomplete) {
+      void held.receive({ limited: true });
+      this.#context.reconnect();
+    }
     meeting.channel.postMessage({ type: 'holder' } satisfies EngineMessage);
     for (const [id, call] of this.#calls) {
       void this.#run(call.name, call.args).then(
@@ -221,6 +227,10 @@ export class SharedEngine {
         for (const [id, { name, args }] of this.#calls)
           this.#post({ type: 'call', id, name, args });
         return;
+      case 'connected': {
+        const { epoch } = message;
+        return void this.#held?.receive({ limited: true, ...(epoch && { epoch }) });
+      }
       case 'event':
         return this.#context.onEvent(message.event);
       case 'acknowledged':

@@ -47,6 +47,8 @@ export interface SealedMessage {
   /** When it was edited, since that makes it another one to decrypt. */
   editedAt: string | null;
   envelope: Envelope;
+  /** It comes just now: only a key that its author's device sent counts for it. */
+  live?: boolean;
 }
 
 /** A message of the user's own that is in its channel. */
@@ -150,6 +152,8 @@ export interface ToDeviceEvent {
 export interface DeviceNews {
   /** A new connection: where the order of device list changes is. What was missed is asked for. */
   position?: number;
+  /** Which history the server has: another one than before when it was restored from a backup. */
+  epoch?: string;
   /** More has changed than is listed. */
   limited?: boolean;
   /** Messages to this device, in order. */
@@ -167,6 +171,11 @@ export interface DeviceNews {
 /** What the engine shows of itself. */
 export interface EngineState {
   recovery: RecoveryState;
+  /**
+   * The user's identity is another one than that which vouched for this device: the user has
+   * started over elsewhere, or somebody else did.
+   */
+  identityReplaced: boolean;
   backup: BackupState;
   verification: VerificationProgress | null;
   identityChanges: readonly IdentityChange[];
@@ -177,6 +186,8 @@ export type EngineEvent =
   | { type: 'state'; state: EngineState }
   /** Keys came: messages of these sessions can be tried again; null for any session. */
   | { type: 'keys'; sessionIds: string[] | null }
+  /** A message that was read turns out to repeat another one that stands before it. */
+  | { type: 'repeat'; messageId: string }
   /** A user's devices have changed. */
   | { type: 'devices'; userIds: string[] };
 

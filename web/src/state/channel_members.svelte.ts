@@ -10,12 +10,20 @@ export class ChannelMembers extends RemoteList<User> {
   readonly #api: Api;
   readonly #people: People;
   readonly #channelId: string;
+  readonly #read: (members: readonly User[]) => void;
 
-  constructor(api: Api, people: People, channelId: string) {
+  /** `read` is told of whom the server names. */
+  constructor(
+    api: Api,
+    people: People,
+    channelId: string,
+    read: (members: readonly User[]) => void,
+  ) {
     super(() => api.get('/api/channels/{channel_id}/members', { path: { channel_id: channelId } }));
     this.#api = api;
     this.#people = people;
     this.#channelId = channelId;
+    this.#read = read;
   }
 
   /** Puts a member of the community into the channel. */
@@ -40,6 +48,7 @@ export class ChannelMembers extends RemoteList<User> {
 
   protected override adopt(read: readonly User[]): readonly User[] {
     this.#people.meet(read);
+    this.#read(read);
     return [...read].sort(byDisplayName);
   }
 }

@@ -3,7 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 
 import { type Api, asProblem } from '../api/http';
-import type { Channel, Role } from '../api/types';
+import type { Channel, Role, User } from '../api/types';
 import { ChannelList } from './channel_list.svelte';
 import { ChannelMembers } from './channel_members.svelte';
 import type { Communities } from './communities.svelte';
@@ -25,6 +25,8 @@ export interface ChannelsContext {
   userId(): string;
   /** Which channels there are, or which of them the user is in, has changed. */
   changed(): void;
+  /** The server has named the members of a channel, to be shown or to be encrypted for. */
+  membersRead(channelId: string, members: readonly User[]): void;
   /** A channel is gone for this user, by their own doing or not. */
   gone(channel: Channel, byUser: boolean): void;
 }
@@ -138,8 +140,9 @@ export class Channels {
   /** Who is in a channel. */
   members(id: string): ChannelMembers {
     return this.#members.get(id, () => {
-      const { api, people } = this.#context;
-      const list = unobserved(() => new ChannelMembers(api, people, id));
+      const { api, people, membersRead } = this.#context;
+      const read = (members: readonly User[]) => membersRead(id, members);
+      const list = unobserved(() => new ChannelMembers(api, people, id, read));
       queueMicrotask(list.reload);
       return list;
     });
@@ -204,13 +207,15 @@ export class Channels {
    * be out of date. The list may be newer than the state: then whoever goes by it is told.
    */
   async membersState(id: string, again: boolean): Promise<{ version: number; ids: string[] }> {
-    const held = this.#membersStates.peek(id);
     const known = (await this.find(id)).members_version;
+    const held = this.#membersStates.peek(id);
     if (!again && held?.version === known) return held;
     const path = { channel_id: id };
     const fresh = await this.#context.api.get('/api/channels/{channel_id}', { path });
     const users = await this.#context.api.get('/api/channels/{channel_id}/members', { path });
     this.noteMembers(id, fresh.members_version);
+    this.#context.people.meet(users);
+    this.#context.membersRead(id, users);
     const state = { version: fresh.members_version, ids: users.map((user) => user.id) };
     this.#membersStates.delete(id);
     return this.#membersStates.get(id, () => state);
@@ -301,6 +306,7 @@ export class Channels {
     this.#refreshing.clear();
     this.#uncertain.clear();
     this.#members.clear();
+    this.#membersStates.clear();
     this.#context.changed();
   }
 
@@ -363,6 +369,7 @@ export class Channels {
     this.#refreshing.delete(channel.id);
     this.#uncertain.delete(channel.id);
     this.#members.delete(channel.id);
+    this.#membersStates.delete(channel.id);
     const { id, community_id } = channel;
     this.#context.gone(channel, this.#leaving.has(id) || this.#leaving.has(community_id));
   }

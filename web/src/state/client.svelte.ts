@@ -16,6 +16,7 @@ import { EncryptionLink } from './encryption_link';
 import { LastPlaces } from './last_places';
 import { Live } from './live';
 import { contentOf, type MessageContent } from './message_content';
+import { Newcomers } from './newcomers.svelte';
 import { Notifications } from './notifications.svelte';
 import { People } from './people.svelte';
 import { Preferences } from './preferences.svelte';
@@ -60,6 +61,7 @@ export class Client {
   readonly encryption: Encryption;
   readonly push: Push;
   readonly drafts = new Drafts(() => this.session.user?.id ?? '');
+  readonly newcomers = new Newcomers(() => this.session.user?.id ?? '');
   readonly people = new People();
   readonly preferences = new Preferences();
   readonly router = new Router();
@@ -106,6 +108,11 @@ export class Client {
       communities: this.communities,
       userId,
       changed: () => this.#watchSoon(),
+      membersRead: (id, members) =>
+        this.newcomers.observe(
+          id,
+          members.map((member) => member.id),
+        ),
       gone: (channel, byUser) => this.#channelGone(channel, byUser),
     });
     this.lastPlaces = new LastPlaces({
@@ -173,6 +180,7 @@ export class Client {
     this.encryption = new Encryption({
       open: surroundings.openEngine ?? ((onEvent) => this.#encryptionLink.open(onEvent)),
       keysCame: (sessionIds) => this.#readings.keysCame(sessionIds),
+      isRepeat: (messageId) => this.#readings.isRepeat(messageId),
       devicesChanged: (userIds) => this.#readings.devicesChanged(userIds),
     });
     const mentions = new EncryptedMentions({
@@ -324,6 +332,7 @@ export class Client {
     this.notifications.reset();
     this.alerts.reset();
     this.drafts.clear(user.id);
+    this.newcomers.clear();
     this.people.clear();
     this.push.tell({ type: 'read', all: true });
     this.push.reset();

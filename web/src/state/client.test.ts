@@ -228,6 +228,35 @@ describe('after the connection was lost', () => {
     expect(client.channels.get('a')?.last_seq).toBe(20);
   });
 
+  test('another history has other members, also when it counts them the same', async () => {
+    server.addChannel('a', 10);
+    const { client } = await signedIn();
+    server.members.set('a', [ME, { ...ME, id: 'bob' }]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
+    server.members.set('a', [ME]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'bob'] });
+    const socket = await reconnect();
+    // What could not be sent before asks for them as soon as the connection is back.
+    const asked = client.channels.membersState('a', false);
+    socket.greet({ epoch: 'another' });
+    expect(await asked).toMatchObject({ ids: ['me'] });
+    await until(() => client.channels.get('a') !== undefined);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me'] });
+  });
+
+  test('whoever is encrypted for is named as a newcomer, whomever the list of members shows', async () => {
+    server.addChannel('a', 10);
+    const { client } = await signedIn();
+    await client.channels.members('a').reload();
+    server.members.set('a', [ME, { ...ME, id: 'ghost', display_name: 'Ghost' }]);
+    expect(await client.channels.membersState('a', false)).toMatchObject({ ids: ['me', 'ghost'] });
+    server.members.set('a', [ME]);
+    await client.channels.members('a').reload();
+    expect(client.channels.members('a').list.map(({ id }) => id)).toEqual(['me']);
+    expect(client.newcomers.of('a')).toEqual(['ghost']);
+    expect(client.people.displayNameOf('ghost')).toBe('Ghost');
+  });
+
   test('marks that could not be told are told', async () => {
     server.addChannel('a', 10, { read_seq: 2 });
     const { client } = await signedIn();

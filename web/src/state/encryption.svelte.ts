@@ -36,6 +36,8 @@ export interface EncryptionContext {
   open(onEvent: (event: EngineEvent) => void): Promise<CryptoEngine>;
   /** Keys came, of these sessions; null if it is not known of which. */
   keysCame(sessionIds: readonly string[] | null): void;
+  /** A message that was read repeats another one. */
+  isRepeat(messageId: string): void;
   /** The devices of these users have changed. */
   devicesChanged(userIds: readonly string[]): void;
 }
@@ -111,6 +113,11 @@ export class Encryption {
   /** Whether what this device has keys to could be read by a new one. */
   get backup(): BackupState {
     return this.#state?.backup ?? 'ok';
+  }
+
+  /** Whether the user's identity was replaced elsewhere, so that this device is locked out. */
+  get identityReplaced(): boolean {
+    return this.#state?.identityReplaced ?? false;
   }
 
   /** Users whose identity is another one than it was, until that is acknowledged. */
@@ -282,6 +289,8 @@ export class Encryption {
       case 'devices':
         for (const userId of event.userIds) void this.#devices.peek(userId)?.reload();
         return this.#context.devicesChanged(event.userIds);
+      case 'repeat':
+        return this.#context.isRepeat(event.messageId);
       case 'keys':
         return this.#context.keysCame(event.sessionIds);
     }

@@ -19,6 +19,7 @@ beforeEach(() => {
       return {
         state: async () => ({
           recovery: 'unlocked',
+          identityReplaced: false,
           backup: 'ok',
           verification: null,
           identityChanges: [],
@@ -28,6 +29,7 @@ beforeEach(() => {
     },
     keysCame: () => {},
     devicesChanged: () => {},
+    isRepeat: () => {},
   });
 });
 

@@ -22,6 +22,7 @@ function engineOf(deviceId: string, received: DeviceNews[]): HeldEngine {
   return {
     state: async () => ({
       recovery: 'unlocked',
+      identityReplaced: false,
       backup: 'ok',
       verification: null,
       identityChanges: [],
@@ -91,7 +92,8 @@ test.each([-1, 0, 1])(
       tab.link.receive({ type: 'device_lists', changed: [`${count}`], left: [] });
     }
     await tab.open();
-    await vi.waitFor(() => expect(tab.received).toHaveLength(more > 0 ? 0 : MAX_WAITING + more));
+    await vi.waitFor(() => expect(tab.received).toHaveLength(more > 0 ? 1 : MAX_WAITING + more));
+    expect(tab.received.some(({ limited }) => limited)).toBe(more > 0);
     expect(tab.reconnect).toHaveBeenCalledTimes(more > 0 ? 1 : 0);
   },
 );

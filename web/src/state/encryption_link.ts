@@ -72,9 +72,9 @@ export class EncryptionLink {
     }
     this.#shared?.connected();
     this.#forgetWaiting();
-    const { device_lists_position: position } = hello;
+    const { device_lists_position: position, epoch } = hello;
     if (position === undefined) return;
-    this.#hand({ position });
+    this.#hand({ position, epoch });
     // Nobody can write to a device that has published no keys.
     if (!hasStore(storeName(userId, deviceId))) this.#context.wanted();
   }
@@ -155,7 +155,11 @@ export class EncryptionLink {
   /** Hands over what waited; nothing of what was dropped is acknowledged, so it comes again. */
   #handOver(shared: SharedEngine): void {
     for (const news of this.#waiting.splice(0)) shared.receive(news);
-    if (this.#missed) this.#context.reconnect();
+    // Until then whose devices changed is asked for, for what is written at once.
+    if (this.#missed) {
+      shared.receive({ limited: true });
+      this.#context.reconnect();
+    }
     this.#missed = false;
   }
 

@@ -116,10 +116,11 @@ export class Live {
 
   #greeted(hello: Hello): void {
     const { notifications, timelines } = this.#context;
-    this.#context.greeted(hello);
     notifications.counted(hello.unread_notifications);
     const otherHistory = this.#subscriptions.connected(hello.epoch);
     if (otherHistory) this.#context.otherHistory();
+    // What waits to be sent goes by what is held, and so not before that is dropped.
+    this.#context.greeted(hello);
     this.#subscriptions.resume();
     if (!otherHistory && this.#wasConnected) {
       for (const timeline of timelines.held()) timeline.reconnected();

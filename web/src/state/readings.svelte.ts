@@ -15,6 +15,8 @@ const TOGETHER = 20;
 const LOOK_AGAIN_MS = 60_000;
 /** How often that is done, before only news of keys count. */
 const MOST_LOOKS = 30;
+/** So long only its author's device can give the key to a message that comes live. */
+const LIVE_MS = 60_000;
 
 /** What reading needs of the rest. */
 export interface ReadingsContext {
@@ -31,8 +33,14 @@ interface Reading {
   /** Which version of the message was read. */
   editedAt: string | null;
   content: UserContent;
-  /** What to try again when keys come; null once it was read. */
+  /** What to try again when keys come; null once it was read, and is known to be its author's. */
   sealed: SealedMessage | null;
+}
+
+interface Fresh {
+  message: UserMessage;
+  /** Until when it counts as live, in milliseconds since 1970. */
+  liveUntil: number;
 }
 
 const DECRYPTING: UserContent = { state: 'waiting', reason: 'Decrypting…' };
@@ -43,8 +51,8 @@ export class Readings {
   readonly #read = new SvelteMap<string, Reading>();
   /** Messages to decrypt, by their ids. */
   readonly #queue = new Map<string, UserMessage>();
-  /** New messages, which may mention the user, by their ids. */
-  readonly #fresh = new Map<string, UserMessage>();
+  /** Messages that came live and were not read yet: they may mention the user. By their ids. */
+  readonly #fresh = new Map<string, Fresh>();
   #working = false;
   #generation = 0;
   #looks = 0;
@@ -69,7 +77,7 @@ export class Readings {
       if (message.kind !== 'user' || message.deleted) continue;
       if (message.author.user_id === this.#context.userId()) continue;
       if (this.#read.has(message.id)) continue;
-      this.#fresh.set(message.id, message);
+      this.#fresh.set(message.id, { message, liveUntil: Date.now() + LIVE_MS });
       this.#enqueue(message);
     }
   }
@@ -90,7 +98,15 @@ export class Readings {
 
   /** The devices of users have changed: what was refused may be known to be true now. */
   devicesChanged(userIds: readonly string[]): void {
-    this.#again((_, { authorId }) => userIds.includes(authorId));
+    this.#again(({ state }, { authorId }) => state !== 'clear' && userIds.includes(authorId));
+  }
+
+  /** What was read turns out to repeat a message that stands before it. */
+  isRepeat(messageId: string): void {
+    const reading = this.#read.get(messageId);
+    if (reading === undefined) return;
+    const content: UserContent = { state: 'refused', reason: 'It repeats an earlier message.' };
+    this.#read.set(messageId, { ...reading, content, sealed: null });
   }
 
   /** Forgets everything: somebody else is signed in. */
@@ -140,7 +156,9 @@ export class Readings {
   async #decryptAll(sealed: readonly SealedMessage[]): Promise<void> {
     const generation = this.#generation;
     for (let start = 0; start < sealed.length; start += TOGETHER) {
-      const part = sealed.slice(start, start + TOGETHER);
+      const part = sealed
+        .slice(start, start + TOGETHER)
+        .map((message) => ({ ...message, live: this.#isLive(message.id) }));
       let decryptions: Decryption[];
       try {
         decryptions = await (await this.#context.engine()).decrypt(part);
@@ -162,13 +180,23 @@ export class Readings {
     if ((sealed.editedAt ?? '') < (known?.editedAt ?? '')) return;
     const content = this.#contentOf(sealed, decryption);
     const clear = content.state === 'clear';
-    this.#keep(sealed.id, { editedAt: sealed.editedAt, content, sealed: clear ? null : sealed });
+    // The author's own key may come yet, which proves what one from the backup does not.
+    const again = content.state === 'clear' && !content.imported ? null : sealed;
+    this.#keep(sealed.id, { editedAt: sealed.editedAt, content, sealed: again });
     if (clear) this.#looks = 0;
     else if (content.state === 'waiting') this.#lookAgainLater();
-    if (content.state !== 'clear') return;
     const fresh = this.#fresh.get(sealed.id);
+    if (fresh === undefined) return;
+    // Authors give no keys to a device that nobody vouches for: the backup has them.
+    if (content.state === 'locked') fresh.liveUntil = 0;
+    // With a key from the backup it is not proven who wrote it: that disturbs nobody.
+    if (content.state !== 'clear' || content.imported) return;
     this.#fresh.delete(sealed.id);
-    if (fresh !== undefined && content.mentionsMe) this.#context.mentioned(fresh, content.body);
+    if (content.mentionsMe) this.#context.mentioned(fresh.message, content.body);
+  }
+
+  #isLive(messageId: string): boolean {
+    return Date.now() < (this.#fresh.get(messageId)?.liveUntil ?? 0);
   }
 
   #lookAgainLater(): void {

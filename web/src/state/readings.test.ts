@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { UserMessage } from '../api/types';
 import type { CryptoEngine, Decryption, SealedMessage } from '../encryption/types';
@@ -6,6 +6,8 @@ import { Readings } from './readings.svelte';
 
 const decryptions = new Map<string, Decryption>();
 const asked: string[] = [];
+/** Which of them were said to come just now. */
+const live: string[] = [];
 const mentioned: string[] = [];
 let ready = true;
 /** What a decryption waits for. */
@@ -17,6 +19,7 @@ let readings: Readings;
 beforeEach(() => {
   decryptions.clear();
   asked.length = 0;
+  live.length = 0;
   mentioned.length = 0;
   ready = true;
   held = undefined;
@@ -29,8 +32,10 @@ beforeEach(() => {
         decrypt: async (messages: SealedMessage[]) => {
           calls += 1;
           await held;
-          return messages.map(({ id, editedAt }) => {
+          return messages.map((message) => {
+            const { id, editedAt } = message;
             asked.push(id);
+            if (message.live) live.push(id);
             const waiting: Decryption = { state: 'waiting', reason: 'No key.' };
             return decryptions.get(`${id}${editedAt ?? ''}`) ?? waiting;
           });
@@ -142,6 +147,54 @@ test('a message that comes live and mentions the user alerts, once, also when it
   await reads(written('m1'), { state: 'clear' });
   expect(mentioned).toEqual(['m1', 'm2']);
   expect(asked).not.toContain('m3');
+});
+
+test('a message whose key came from the backup alerts nobody before it is proven whose it is', async () => {
+  decryptions.set('m1', { ...clear('hey', ['me']), imported: true } as Decryption);
+  readings.arrived([written('m1')]);
+  await reads(written('m1'), { state: 'clear', imported: true });
+  expect(mentioned).toEqual([]);
+  // The key of its author has come as well.
+  decryptions.set('m1', clear('hey', ['me']));
+  readings.devicesChanged(['bob']);
+  readings.keysCame(['session of m1']);
+  await reads(written('m1'), { state: 'clear', imported: false });
+  expect(mentioned).toEqual(['m1']);
+  expect(asked).toEqual(['m1', 'm1']);
+});
+
+describe('a message that came just now', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test('waits a while for the key from its author before the backup is asked', async () => {
+    vi.useFakeTimers();
+    readings.arrived([written('m1')]);
+    readings.contentOf(written('m2'));
+    await vi.advanceTimersByTimeAsync(50_000);
+    readings.keysCame(null);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(live).toEqual(['m1', 'm1']);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(live).toEqual(['m1', 'm1']);
+    expect(asked.filter((id) => id === 'm1').length).toBeGreaterThan(2);
+  });
+
+  test('has its key in the backup only when nobody vouched for this device yet', async () => {
+    decryptions.set('m1', { state: 'locked' });
+    readings.arrived([written('m1')]);
+    await reads(written('m1'), { state: 'locked' });
+    readings.keysCame(null);
+    await vi.waitFor(() => expect(asked).toEqual(['m1', 'm1']));
+    expect(live).toEqual(['m1']);
+  });
+});
+
+test('what turns out to be a repeat is not shown any more', async () => {
+  decryptions.set('m1', clear('pay 10'));
+  await reads(written('m1'), { state: 'clear' });
+  readings.isRepeat('m1');
+  readings.isRepeat('never looked at');
+  await reads(written('m1'), { state: 'refused' });
 });
 
 test('what the user wrote here is not decrypted', async () => {

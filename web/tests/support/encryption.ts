@@ -29,11 +29,16 @@ export async function twoMembers(people: People): Promise<Pair> {
 
 /** Signs in as people do, at the channel: then the password is at hand for making an identity. */
 export async function signInAt(page: Page, person: Person, path: string): Promise<void> {
+  await signIn(page, person, path);
+  await expect(page.getByRole('navigation', { name: 'Channels' })).toBeVisible();
+}
+
+/** The same where the channels are behind a button. */
+export async function signIn(page: Page, person: Person, path: string): Promise<void> {
   await page.goto(path);
   await page.getByLabel('Username').fill(person.username);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('navigation', { name: 'Channels' })).toBeVisible();
 }
 
 /** Waits until others can encrypt for so many devices of somebody. */
@@ -89,6 +94,20 @@ export async function saveRecoveryKey(page: Page): Promise<string> {
   await dialog.getByLabel('I have saved it').check();
   await dialog.getByRole('button', { name: 'Done' }).click();
   await expect(dialog).toBeHidden();
+  return key;
+}
+
+/** Replaces the identity of somebody on a device that is new to it; answers its recovery key. */
+export async function startOver(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
+  await page.getByRole('button', { name: 'I have neither' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Start over' });
+  await dialog.getByLabel('Password').fill(PASSWORD);
+  await dialog.getByRole('button', { name: 'Start over' }).click();
+  const made = page.getByRole('dialog', { name: 'Your recovery key' });
+  const key = (await made.getByLabel('Recovery key').innerText(PATIENCE)).trim();
+  await made.getByLabel('I have saved it').check();
+  await made.getByRole('button', { name: 'Done' }).click();
   return key;
 }
 

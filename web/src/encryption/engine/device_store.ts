@@ -16,6 +16,15 @@ const FORGET_AT_ONCE = 1_000;
 export interface Shared {
   membersVersion: number;
   memberIds: string[];
+  /** When it did not reach a device whose mailbox was full, in milliseconds since 1970. */
+  unreachedAt?: number;
+}
+
+/** Up to where this device knows all changes of users' devices. */
+export interface DeviceListsPlace {
+  position: number;
+  /** The history that it is a place in. */
+  epoch: string;
 }
 
 /** A message that was read. */
@@ -27,8 +36,9 @@ export interface Remembered {
 interface Schema extends DBSchema {
   keys: { key: string; value: CryptoKey };
   shared: { key: string; value: Shared };
-  /** How far this device knows the order of changes of users' devices. */
-  places: { key: string; value: number };
+  places: { key: string; value: DeviceListsPlace };
+  /** The user's own identity, which vouched for this device, by its public key. */
+  identity: { key: string; value: string };
   /** By channel, author and transaction. `order` grows, for forgetting the oldest. */
   remembered: { key: string; value: Remembered & { order: number }; indexes: { order: number } };
 }
@@ -51,11 +61,15 @@ export class DeviceStore {
   static async open(userId: string, deviceId: string): Promise<DeviceStore> {
     const name = storeName(userId, deviceId);
     noteStore(name);
-    const database = await openDB<Schema>(name, 1, {
-      upgrade(fresh) {
+    const database = await openDB<Schema>(name, 2, {
+      upgrade(fresh, version) {
+        // In the first version a place did not say in which history it is.
+        if (version === 1) fresh.deleteObjectStore('places');
+        fresh.createObjectStore('places');
+        fresh.createObjectStore('identity');
+        if (version === 1) return;
         fresh.createObjectStore('keys');
         fresh.createObjectStore('shared');
-        fresh.createObjectStore('places');
         fresh.createObjectStore('remembered').createIndex('order', 'order');
       },
     });
@@ -91,29 +105,45 @@ export class DeviceStore {
   }
 
   /** Up to where this device knows all changes of users' devices. */
-  deviceListsPosition(): Promise<number | undefined> {
+  deviceListsPlace(): Promise<DeviceListsPlace | undefined> {
     return this.#database.get('places', 'device_lists');
   }
 
-  async noteDeviceListsPosition(position: number): Promise<void> {
-    await this.#database.put('places', position, 'device_lists');
+  async noteDeviceListsPlace(place: DeviceListsPlace): Promise<void> {
+    await this.#database.put('places', place, 'device_lists');
   }
 
-  /** The message that something was read in first; that is `message` when it is new. */
-  async remember(key: string, message: Remembered): Promise<Remembered> {
+  /** The identity that vouched for this device last. */
+  ownIdentity(): Promise<string | undefined> {
+    return this.#database.get('identity', 'own');
+  }
+
+  async noteOwnIdentity(publicKey: string): Promise<void> {
+    await this.#database.put('identity', publicKey, 'own');
+  }
+
+  /**
+   * The message that something stands in first; that is `message` when it is new. The other one is
+   * what was taken for it until now, if it was read before.
+   */
+  async remember(
+    key: string,
+    message: Remembered,
+  ): Promise<{ original: Remembered; repeat: Remembered | null }> {
     const transaction = this.#database.transaction('remembered', 'readwrite');
     const known = await transaction.store.get(key);
     // The earlier one is the original, in whichever order they are read.
     if (known !== undefined && known.seq <= message.seq) {
       await transaction.done;
-      return known;
+      return { original: known, repeat: null };
     }
     this.#order += 1;
     if (known === undefined) this.#remembered += 1;
     await transaction.store.put({ ...message, order: this.#order }, key);
     await transaction.done;
     if (this.#remembered > MOST_REMEMBERED) await this.#forgetOldest();
-    return message;
+    const another = known !== undefined && known.messageId !== message.messageId;
+    return { original: message, repeat: another ? known : null };
   }
 
   close(): void {

@@ -4,32 +4,21 @@ import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Problem } from '../../api/problem';
-import { Person } from '../testing/people';
-import { PASSWORD, ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
+import { Cast, type Person } from '../testing/people';
+import { PASSWORD, type ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
 import { Engine } from './engine';
 
+let cast: Cast;
 let server: ScriptedKeyServer;
-const people: Person[] = [];
+const arrive = () => cast.arrive();
+const signIn = (userId: string) => cast.signIn(userId);
 
 beforeEach(() => {
-  server = new ScriptedKeyServer();
+  cast = new Cast();
+  ({ server } = cast);
 });
 
-afterEach(() => {
-  for (const person of people.splice(0)) person.engine.close();
-});
-
-async function arrive(): Promise<Person> {
-  const person = await Person.arrive(server);
-  people.push(person);
-  return person;
-}
-
-async function signIn(userId: string): Promise<Person> {
-  const person = await Person.signIn(server, userId);
-  people.push(person);
-  return person;
-}
+afterEach(() => cast.leave());
 
 describe('a first message', () => {
   test('is read by the members and by its author, and is theirs', async () => {
@@ -201,7 +190,7 @@ test('messages to a device that come twice, or late, do no harm', async () => {
   // The acknowledgement was lost, and the page was loaded again: they come once more.
   server.device(bob.deviceId).mailbox = mailbox;
   const again = await bob.reload();
-  people.push(again);
+  cast.leaveAtTheEnd(again.engine);
   await again.deliver();
   expect(server.device(bob.deviceId).mailbox).toHaveLength(0);
   expect(await again.text(message)).toBe('hello');
@@ -234,7 +223,7 @@ test('a message is refused that is repeated, or shown in another channel or plac
   expect((await bob.read(elsewhere)).state).not.toBe('clear');
   // Also after the page was loaded again, and in whichever order they are read.
   const again = await bob.reload();
-  people.push(again);
+  cast.leaveAtTheEnd(again.engine);
   expect(await again.read(repeat)).toMatchObject({ state: 'refused' });
   expect(await again.text(message)).toBe('pay 10');
 });
@@ -306,9 +295,24 @@ test('a changed identity is shown also when the page was loaded again meanwhile'
   await alice.deliver();
   await alice.engine.devices(bob.userId);
   const again = await alice.reload();
-  people.push(again);
+  cast.leaveAtTheEnd(again.engine);
   await again.read(message);
   expect(again.state.identityChanges).toMatchObject([{ userId: bob.userId }]);
+});
+
+test('an identity that another device has replaced is told apart from a new device', async () => {
+  const alice = await arrive();
+  const second = await signIn(alice.userId);
+  expect(second.state).toMatchObject({ recovery: 'locked', identityReplaced: false });
+  await second.engine.bootstrap(PASSWORD, true);
+  expect(second.state.identityReplaced).toBe(false);
+  await alice.until(() => alice.state.recovery === 'locked');
+  expect(alice.state.identityReplaced).toBe(true);
+  const again = await alice.reload();
+  cast.leaveAtTheEnd(again.engine);
+  expect(again.state).toMatchObject({ recovery: 'locked', identityReplaced: true });
+  await again.engine.unlock(await second.engine.makeRecoveryKey());
+  expect(again.state).toMatchObject({ recovery: 'unlocked', identityReplaced: false });
 });
 
 test('a call that fails is made again, and what waits for it goes on', async () => {
@@ -353,7 +357,9 @@ describe('comparing pictures', () => {
     server.underway = async (_, path) => {
       if (!path.endsWith('signatures/upload')) return;
       late = true;
-      await second.until(() => second.state.verification?.stage === 'done');
+      // It may be done only after this, as the requests happen to be in order.
+      const done = second.until(() => second.state.verification?.stage === 'done');
+      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 500))]);
       // What the new device asks for in the meantime does not have the signature.
       await second.engine.devices(alice.userId);
       await new Promise((resolve) => setTimeout(resolve, 500));
@@ -365,6 +371,7 @@ describe('comparing pictures', () => {
 
   test('lets two people vouch for each other', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, null);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     expect(bob.state.verification).toMatchObject({ withUserId: alice.userId });
@@ -376,6 +383,7 @@ describe('comparing pictures', () => {
 
   test('ends when the pictures differ', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, bob.deviceId);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     await bob.engine.acceptVerification();
@@ -392,6 +400,7 @@ describe('comparing pictures', () => {
     'comes to its end also when %s could not be sent at first',
     async (call) => {
       const [alice, bob] = [await arrive(), await arrive()];
+      server.openChannel(alice.userId, bob.userId);
       await alice.engine.requestVerification(bob.userId, null);
       await bob.until(() => bob.state.verification?.stage === 'asked');
       await bob.engine.acceptVerification();
@@ -406,7 +415,7 @@ describe('comparing pictures', () => {
       const keys = () => JSON.stringify(server.users.get(bob.userId)?.crossSigning);
       await alice.until(() => keys().includes(`@${alice.userId}:`));
       const again = await alice.reload();
-      people.push(again);
+      cast.leaveAtTheEnd(again.engine);
       const [device] = await again.engine.devices(bob.userId);
       expect(device).toMatchObject({ id: bob.deviceId, verified: true });
     },
@@ -414,6 +423,7 @@ describe('comparing pictures', () => {
 
   test('that could not be asked for is none, and can be asked for again', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     server.fails = (_, path) =>
       path.includes('m.key.verification.request')
         ? new Problem(500, 'internal', 'Broken', 'Broken')
@@ -430,6 +440,7 @@ describe('comparing pictures', () => {
 
   test('is ended on the other side also when that could not be sent at first', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
+    server.openChannel(alice.userId, bob.userId);
     await alice.engine.requestVerification(bob.userId, bob.deviceId);
     await bob.until(() => bob.state.verification?.stage === 'asked');
     let fails = true;
@@ -560,7 +571,7 @@ describe('an identity that takes the place of one whose secrets are lost', () =>
     await device.engine.bootstrap(PASSWORD, true);
     expect(device.state.recovery).toBe('set_up');
     const again = await device.reload();
-    people.push(again);
+    cast.leaveAtTheEnd(again.engine);
     expect(again.state.recovery).toBe('set_up');
     const recoveryKey = await again.engine.makeRecoveryKey();
     expect(again.state.recovery).toBe('unlocked');
@@ -683,7 +694,7 @@ describe('a backup that takes no more keys', () => {
     await alice.write(channel, 'hello');
     await alice.until(() => alice.state.backup === 'lost');
     const again = await alice.reload();
-    people.push(again);
+    cast.leaveAtTheEnd(again.engine);
     expect(again.state.backup).toBe('lost');
     await again.engine.makeRecoveryKey();
     expect(again.state.backup).toBe('ok');
@@ -705,7 +716,7 @@ describe('a backup that takes no more keys', () => {
     await alice.write(channel, 'not in the new one');
     await alice.until(() => alice.state.backup === 'lost');
     const again = await alice.reload();
-    people.push(again);
+    cast.leaveAtTheEnd(again.engine);
     expect(again.state.backup).toBe('lost');
     // It is not replaced, since what it has may be nowhere else.
     await expect(again.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
@@ -722,4 +733,30 @@ test('a repeat of what was written here is refused here, too', async () => {
   const repeat = { ...message, id: crypto.randomUUID(), seq: message.seq + 1 };
   expect(await alice.read(repeat)).toMatchObject({ state: 'refused' });
   expect(await alice.text(message)).toBe('pay 10');
+});
+
+test('after the server was restored, its mailbox and all devices are read anew', async () => {
+  const [alice, bob] = [await arrive(), await arrive()];
+  const channels = [1, 2].map(() => server.openChannel(alice.userId, bob.userId));
+  bob.connected = false;
+  const messages = [];
+  const news = [];
+  for (const channel of channels) {
+    server.device(bob.deviceId).mailbox = [];
+    messages.push(await alice.write(channel, 'hello'));
+    news.push(server.device(bob.deviceId).mailbox);
+  }
+  const [before = [], after = []] = news;
+  const asked = () => server.calls.filter((call) => call.includes('/changes')).at(-1);
+  await bob.engine.receive({ position: 40, epoch: 'before' });
+  await bob.engine.receive({ events: before.map((event) => ({ ...event, id: 50 })) });
+  // Another connection to the same server: what it repeats is known.
+  await bob.engine.receive({ position: 41, epoch: 'before' });
+  expect(asked()).toMatch(/changes\?from=40$/);
+  await bob.engine.receive({ position: 3, epoch: 'after' });
+  expect(asked()).toMatch(/changes\?from=0$/);
+  await bob.engine.receive({ events: after.map((event) => ({ ...event, id: 1 })) });
+  for (const message of messages) expect(await bob.text(message)).toBe('hello');
+  await bob.engine.receive({ position: 4, epoch: 'after' });
+  expect(asked()).toMatch(/changes\?from=3$/);
 });

@@ -86,7 +86,7 @@ export class Engine implements CryptoEngine {
       changed: () => this.#show(),
     });
     this.#missing = new MissingKeys(machine, names, server, this.#backup);
-    const own = { machine, names, server, outgoing, tracking, backup: this.#backup };
+    const own = { machine, names, store, server, outgoing, tracking, backup: this.#backup };
     this.#identity = new OwnIdentity(own);
     this.#identities = new Identities(machine, names, () => this.#show());
     this.#verifications = new Verifications({
@@ -101,6 +101,7 @@ export class Engine implements CryptoEngine {
       server,
       store,
       acknowledge: (upTo) => context.acknowledge(upTo),
+      seen: (users) => (users === null ? outgoing.hidden.showAll() : outgoing.hidden.show(users)),
       know: (users) => tracking.knowIfPossible(users.map((user) => names.userIdIn(user))),
       received: (events) => this.#verifications.received(events),
       changed: () => outgoing.flushSoon(),
@@ -113,6 +114,7 @@ export class Engine implements CryptoEngine {
       names,
       store,
       recovery,
+      repeated: (messageId) => context.tell({ type: 'repeat', messageId }),
       missing: (channelId, sessionId) => this.#missing.fetch(channelId, sessionId),
     });
     const identities = this.#identities;
@@ -121,6 +123,7 @@ export class Engine implements CryptoEngine {
       names,
       store,
       outgoing,
+      incoming: this.#incoming,
       tracking,
       identities,
       recovery,
@@ -183,10 +186,13 @@ export class Engine implements CryptoEngine {
     await this.#tracking.knowIfPossible(authors);
     // It may have changed while another page was open, or none.
     await this.#identities.unacknowledged(authors);
-    const decrypted: Decryption[] = [];
-    for (const message of messages) decrypted.push(await this.#reading.decrypt(message));
+    const decrypted = new Map<SealedMessage, Decryption>();
+    // What stands first is read first: what says the same after it is a repeat.
+    for (const message of messages.toSorted((a, b) => a.seq - b.seq)) {
+      decrypted.set(message, await this.#reading.decrypt(message));
+    }
     this.#outgoing.flushSoon();
-    return decrypted;
+    return messages.flatMap((message) => decrypted.get(message) ?? []);
   }
 
   track(userIds: string[]): Promise<void> {
@@ -264,6 +270,7 @@ export class Engine implements CryptoEngine {
   get #state(): EngineState {
     return {
       recovery: this.#recovery,
+      identityReplaced: this.#identity.replaced,
       backup: this.#backup.state,
       verification: this.#verifications.progress,
       identityChanges: this.#identities.changes,

@@ -35,6 +35,8 @@ export interface IncomingContext {
   store: DeviceStore;
   /** What was told up to here is in the store: the server need not keep it any more. */
   acknowledge(upTo: number): void;
+  /** Something has changed for these users, by their full names; null if it may be anybody. */
+  seen(users: string[] | null): void;
   /** Learns the devices of users, by their full names. */
   know(users: string[]): Promise<void>;
   /** These messages to this device were read. */
@@ -69,6 +71,11 @@ export class Incoming {
   /** Takes news in, after those that came before. */
   take(news: DeviceNews): Promise<void> {
     this.#taking = this.#taking.then(() => this.#takeNext(news));
+    return this.#taking;
+  }
+
+  /** Resolves once everything that was told so far is taken in. */
+  settled(): Promise<void> {
     return this.#taking;
   }
 
@@ -110,8 +117,16 @@ export class Incoming {
   }
 
   async #take(news: DeviceNews): Promise<void> {
-    const { machine } = this.#context;
-    const missed = news.position !== undefined || news.limited ? await this.#missed() : [];
+    const { machine, store } = this.#context;
+    const known = await store.deviceListsPlace();
+    const { position, epoch = known?.epoch ?? '' } = news;
+    const restored = known !== undefined && known.epoch !== epoch;
+    // The places of a history that is no more say nothing in this one.
+    if (restored) this.#taken = 0;
+    const since = restored ? 0 : known?.position;
+    const missed = position !== undefined || news.limited ? await this.#missed(since) : [];
+    const changed = [...(news.changed ?? []), ...missed];
+    this.#context.seen(changed);
     // The server sends again what it has no acknowledgement for.
     const fresh = (news.events ?? []).filter(({ id }) => id > this.#taken);
     const events = fresh.map(({ type, sender, content }) => ({ type, sender, content }));
@@ -122,7 +137,7 @@ export class Incoming {
     const processed = await machine.receiveSyncChanges(
       JSON.stringify(events),
       new DeviceLists(
-        [...(news.changed ?? []), ...missed].map((user) => new UserId(user)),
+        changed.map((user) => new UserId(user)),
         (news.left ?? []).map((user) => new UserId(user)),
       ),
       new Map(Object.entries(news.oneTimeKeys ?? ENOUGH_ONE_TIME_KEYS)),
@@ -132,9 +147,7 @@ export class Incoming {
       // believed is asked for each message.
       new DecryptionSettings(TrustRequirement.Untrusted),
     );
-    if (news.position !== undefined) {
-      await this.#context.store.noteDeviceListsPosition(news.position);
-    }
+    if (position !== undefined) await store.noteDeviceListsPlace({ position, epoch });
     const last = news.events?.at(-1)?.id ?? 0;
     this.#taken = Math.max(this.#taken, last);
     if (last > 0) this.#context.acknowledge(last);
@@ -143,14 +156,14 @@ export class Incoming {
   }
 
   /** Users whose devices changed while nobody told this device. */
-  async #missed(): Promise<string[]> {
-    const { machine, server, store } = this.#context;
-    const since = await store.deviceListsPosition();
+  async #missed(since: number | undefined): Promise<string[]> {
+    const { machine, server } = this.#context;
     try {
       if (since !== undefined) return await server.changes(since);
     } catch {
       // It is not known who they are: then it may be anybody.
     }
+    this.#context.seen(null);
     await machine.markAllTrackedUsersAsDirty();
     return [];
   }

@@ -1,5 +1,6 @@
 /** What the library wants to tell the server. */
 
+import { HiddenUsers } from './hidden_users';
 import type { KeyServer } from './key_server';
 import type {
   KeysBackupRequest,
@@ -34,6 +35,8 @@ type Requesting = Pick<OlmMachine, 'outgoingRequests' | 'markRequestAsSent'>;
 
 /** Sends the library's requests, each until the server has answered it. */
 export class OutgoingRequests {
+  /** Users for whose keys it is no use to ask. */
+  readonly hidden = new HiddenUsers();
   readonly #machine: Requesting;
   readonly #server: KeyServer;
   #sending: Promise<unknown> = Promise.resolve();
@@ -81,7 +84,7 @@ export class OutgoingRequests {
 
   /** Sends one request, and tells the library what came of it; that is also the answer. */
   send(request: LibraryRequest): Promise<string> {
-    if (request.type !== RequestType.KeysQuery) return this.#send(request);
+    if (!isQuery(request)) return this.#send(request);
     return this.withoutQueries(() => this.#send(request));
   }
 
@@ -123,6 +126,7 @@ export class OutgoingRequests {
       for (const request of requests) {
         const { type: kind } = request;
         if (failures.has(kind) || (kinds !== null && !kinds.includes(kind))) continue;
+        if (isQuery(request) && this.hidden.without(request.body) === null) continue;
         const pause = this.#pauses.get(kind);
         if (pause !== undefined && waits(pause)) {
           failures.set(kind, pause.error);
@@ -187,7 +191,7 @@ export class OutgoingRequests {
       case RequestType.KeysUpload:
         return this.#server.uploadKeys(request.body);
       case RequestType.KeysQuery:
-        return this.#server.queryKeys(request.body);
+        return this.#query(request.body);
       case RequestType.KeysClaim:
         return this.#server.claimKeys(request.body);
       case RequestType.SignatureUpload:
@@ -204,4 +208,16 @@ export class OutgoingRequests {
         throw new Error(`the library asks for what this client does not do: ${request.type}`);
     }
   }
+
+  async #query(wanted: string): Promise<string> {
+    const body = this.hidden.without(wanted) ?? wanted;
+    this.hidden.asked(body);
+    const answer = await this.#server.queryKeys(body);
+    this.hidden.answered(answer);
+    return answer;
+  }
+}
+
+function isQuery(request: LibraryRequest): request is KeysQueryRequest {
+  return request.type === RequestType.KeysQuery;
 }

@@ -2,6 +2,7 @@
 
 import { EngineError, type RecoveryState } from '../types';
 import type { Backup } from './backup';
+import type { DeviceStore } from './device_store';
 import type { Identifiers } from './identifiers';
 import type { KeyServer } from './key_server';
 import { DeviceId, type OlmMachine, OwnUserIdentity, UserId } from './library';
@@ -19,6 +20,7 @@ import type { Tracking } from './tracking';
 export interface OwnIdentityContext {
   machine: OlmMachine;
   names: Identifiers;
+  store: DeviceStore;
   server: KeyServer;
   outgoing: OutgoingRequests;
   tracking: Tracking;
@@ -36,6 +38,7 @@ export class OwnIdentity {
   #published = false;
   /** Whether an identity was made here, and what belongs to it is still to be made. */
   #unfinished = false;
+  #replaced = false;
 
   constructor(context: OwnIdentityContext) {
     this.#context = context;
@@ -45,9 +48,21 @@ export class OwnIdentity {
   async recovery(): Promise<RecoveryState> {
     const identity = await this.#identity();
     if (!this.#published || identity === undefined) return 'none';
-    if (!(await this.#isSigned())) return 'locked';
-    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKeyOf(identity));
+    const { store } = this.#context;
+    const publicKey = publicKeyOf(identity);
+    const vouchedBy = await store.ownIdentity();
+    const another = vouchedBy !== publicKey;
+    const signed = await this.#isSigned();
+    this.#replaced = !signed && vouchedBy !== undefined && another;
+    if (!signed) return 'locked';
+    if (another) await store.noteOwnIdentity(publicKey);
+    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKey);
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
+  }
+
+  /** Whether the identity was another one when it vouched for this device, as of `recovery`. */
+  get replaced(): boolean {
+    return this.#replaced;
   }
 
   /** Asks the server for the identity as it is now. */

@@ -1,7 +1,7 @@
 /** Decrypting what the members wrote, and refusing what is not what it says it is. */
 
 import type { Decryption, Plaintext, RecoveryState, SealedMessage, SentMessage } from '../types';
-import type { DeviceStore } from './device_store';
+import type { DeviceStore, Remembered } from './device_store';
 import type { Identifiers } from './identifiers';
 import {
   DecryptionErrorCode,
@@ -12,12 +12,16 @@ import {
   TrustRequirement,
 } from './library';
 
+const WAITING = 'Waiting for the key.';
+
 /** What decrypting needs of the rest. */
 export interface ReadingContext {
   machine: OlmMachine;
   names: Identifiers;
   store: DeviceStore;
   recovery(): RecoveryState;
+  /** What was read turns out to repeat a message that stands before it. */
+  repeated(messageId: string): void;
   /** A key is missing: it may be in the backup. */
   missing(channelId: string, sessionId: string): void;
 }
@@ -32,8 +36,8 @@ export class Reading {
 
   /** What the user sent from here is the original of whatever says the same. */
   async noteSent({ id, channelId, seq, txnId }: SentMessage): Promise<void> {
-    const { names, store } = this.#context;
-    await store.remember(keyOf(channelId, names.userId, txnId), { messageId: id, seq });
+    const { names } = this.#context;
+    await this.#original(keyOf(channelId, names.userId, txnId), { messageId: id, seq });
   }
 
   async decrypt(message: SealedMessage): Promise<Decryption> {
@@ -53,12 +57,14 @@ export class Reading {
   }
 
   /**
-   * Keys from the backup do not say whose they are. Only they pass the looser requirement: a key
-   * that came from a device directly is held to what is known of that device.
+   * Keys from the backup do not say whose they are: the server could have made one up, and a
+   * message with it. Only they pass the looser requirement: a key that came from a device directly
+   * is held to what is known of that device.
    */
   async #openImported(message: SealedMessage): Promise<Decryption | null> {
     try {
       const event = await this.#open(message, TrustRequirement.CrossSignedOrLegacy);
+      if (message.live) return { state: 'waiting', reason: WAITING };
       return await this.#check(message, event, true);
     } catch (error) {
       if (error instanceof MegolmDecryptionError) return null;
@@ -93,23 +99,32 @@ export class Reading {
     }
     const key = keyOf(message.channelId, message.authorId, plaintext.txn_id);
     const { id: messageId, seq } = message;
-    const original = await this.#context.store.remember(key, { messageId, seq });
+    const original = await this.#original(key, { messageId, seq });
     if (original.messageId !== messageId) return refused('It repeats an earlier message.');
     return { state: 'clear', plaintext, imported };
+  }
+
+  async #original(key: string, message: Remembered): Promise<Remembered> {
+    const { store, repeated } = this.#context;
+    const { original, repeat } = await store.remember(key, message);
+    if (repeat !== null) repeated(repeat.messageId);
+    return original;
   }
 
   #whyWaiting({ createdAt }: SealedMessage): string {
     const before = Date.parse(createdAt) < this.#context.machine.deviceCreationTimeMs;
     return before
       ? 'It was written before this device was there, and the key is not in your backup, or not yet.'
-      : 'Waiting for the key.';
+      : WAITING;
   }
 
   #unreadable(message: SealedMessage, error: MegolmDecryptionError): Decryption {
     switch (error.code) {
       case DecryptionErrorCode.MissingRoomKey:
       case DecryptionErrorCode.UnknownMessageIndex: {
-        this.#context.missing(message.channelId, message.envelope.session_id);
+        if (!message.live) {
+          this.#context.missing(message.channelId, message.envelope.session_id);
+        }
         const recovery = this.#context.recovery();
         if (recovery === 'locked' || recovery === 'none') return { state: 'locked' };
         return { state: 'waiting', reason: withheld(error) ?? this.#whyWaiting(message) };

@@ -1,9 +1,10 @@
 /** Encrypting what is written, for the devices of the members. */
 
 import { EngineError, type EncryptionRequest, type Envelope, type RecoveryState } from '../types';
-import type { DeviceStore } from './device_store';
+import type { DeviceStore, Shared } from './device_store';
 import type { Identifiers } from './identifiers';
 import type { Identities } from './identities';
+import type { Incoming } from './incoming';
 import {
   CollectStrategy,
   EncryptionSettings,
@@ -17,6 +18,11 @@ import type { Tracking } from './tracking';
 
 /** What kind of event a message is, inside of its envelope. */
 export const MESSAGE_TYPE = 'm.room.message';
+/** What kind of message to a device a key is; others say why a device gets none. */
+const KEY_TYPE = 'm.room.encrypted';
+
+/** A device whose mailbox was full is given another key after this time: it may have room then. */
+const REACH_AGAIN_MS = 60 * 60_000;
 
 /** What encrypting needs of the rest. */
 export interface WritingContext {
@@ -24,6 +30,7 @@ export interface WritingContext {
   names: Identifiers;
   store: DeviceStore;
   outgoing: OutgoingRequests;
+  incoming: Pick<Incoming, 'settled' | 'take'>;
   tracking: Tracking;
   identities: Identities;
   recovery(): RecoveryState;
@@ -46,9 +53,12 @@ export class Writing {
   }
 
   async #encrypt(request: EncryptionRequest): Promise<Envelope> {
-    const { machine, names, store, tracking, identities } = this.#context;
+    const { machine, names, store, incoming, tracking, identities } = this.#context;
     const { memberIds, membersVersion, plaintext } = request;
     const channelId = plaintext.channel_id;
+    // It may say that somebody has a new device, or that one was taken from them.
+    await incoming.settled();
+    await this.#meetNewcomers(channelId, memberIds);
     await tracking.know(memberIds);
     this.#mayWrite();
     const others = memberIds.filter((id) => id !== names.userId);
@@ -60,12 +70,32 @@ export class Writing {
         changed,
       );
     }
-    await this.#rotate(request);
-    await this.#share(channelId, memberIds);
-    await store.noteShared(channelId, { membersVersion, memberIds });
+    const before = await store.shared(channelId);
+    const anew = before !== undefined && isToBeginAnew(before, request);
+    if (anew) await machine.invalidateGroupSession(new RoomId(names.room(channelId)));
+    const reached = await this.#share(channelId, memberIds);
+    const unreachedAt = reached ? !anew && before?.unreachedAt : Date.now();
+    await store.noteShared(channelId, {
+      membersVersion,
+      memberIds,
+      ...(unreachedAt && { unreachedAt }),
+    });
     const content = JSON.stringify({ msgtype: 'm.text', ...plaintext });
     const room = new RoomId(names.room(channelId));
     return JSON.parse(await machine.encryptRoomEvent(room, MESSAGE_TYPE, content)) as Envelope;
+  }
+
+  /**
+   * Whoever is among the members for the first time is shown by the server. The members may be
+   * known before the news that a newcomer's devices have changed while no channel was shared.
+   */
+  async #meetNewcomers(channelId: string, memberIds: readonly string[]): Promise<void> {
+    const { names, store, outgoing, incoming } = this.#context;
+    const before = await store.shared(channelId);
+    const known = new Set(before?.memberIds);
+    const newcomers = memberIds.filter((id) => !known.has(id)).map((id) => names.user(id));
+    outgoing.hidden.show(newcomers);
+    if (before !== undefined && newcomers.length > 0) await incoming.take({ changed: newcomers });
   }
 
   #mayWrite(): void {
@@ -81,20 +111,8 @@ export class Writing {
     }
   }
 
-  /** Begins anew when somebody may have left: what follows is encrypted with keys they never had. */
-  async #rotate({ memberIds, membersVersion, plaintext }: EncryptionRequest): Promise<void> {
-    const { machine, names, store } = this.#context;
-    const before = await store.shared(plaintext.channel_id);
-    if (before === undefined || before.membersVersion === membersVersion) return;
-    const known = new Set(before.memberIds);
-    const joined = memberIds.filter((id) => !known.has(id)).length;
-    const stayed = memberIds.length - joined;
-    const onlyJoins = stayed === known.size && membersVersion - before.membersVersion === joined;
-    if (!onlyJoins)
-      await machine.invalidateGroupSession(new RoomId(names.room(plaintext.channel_id)));
-  }
-
-  async #share(channelId: string, memberIds: readonly string[]): Promise<void> {
+  /** Gives the key to the members' devices that lack it. Says whether it reached all of them. */
+  async #share(channelId: string, memberIds: readonly string[]): Promise<boolean> {
     const { machine, names, outgoing } = this.#context;
     const users = () => memberIds.map((id) => new UserId(names.user(id)));
     const claim = await machine.getMissingSessions(users());
@@ -108,6 +126,31 @@ export class Writing {
       users(),
       settings,
     );
-    await Promise.all(requests.map((request) => outgoing.send(request)));
+    const reached = await Promise.all(
+      requests.map(async (request) => {
+        const { undelivered = {} } = JSON.parse(await outgoing.send(request)) as ToDeviceAnswer;
+        return request.event_type !== KEY_TYPE || Object.keys(undelivered).length === 0;
+      }),
+    );
+    return !reached.includes(false);
   }
+}
+
+/** What sent messages to devices are answered with. */
+interface ToDeviceAnswer {
+  /** Devices whose mailbox is full. */
+  undelivered?: Record<string, string[]>;
+}
+
+/**
+ * Whether what follows is to be encrypted with a new key: somebody may have left, who is to have
+ * none, or somebody has none of the key in use, because there was no room for it.
+ */
+function isToBeginAnew(before: Shared, { memberIds, membersVersion }: EncryptionRequest): boolean {
+  const { unreachedAt = Infinity } = before;
+  if (Date.now() - unreachedAt >= REACH_AGAIN_MS) return true;
+  const known = new Set(before.memberIds);
+  const joined = memberIds.filter((id) => !known.has(id)).length;
+  const stayed = memberIds.length - joined;
+  return stayed !== known.size || membersVersion - before.membersVersion !== joined;
 }

@@ -9,7 +9,7 @@ import type {
   Plaintext,
   SealedMessage,
 } from '../types';
-import { PASSWORD, type ScriptedKeyServer } from './scripted_key_server';
+import { PASSWORD, ScriptedKeyServer } from './scripted_key_server';
 
 /** One device of a person, with its engine. */
 export class Person {
@@ -155,5 +155,36 @@ export class Person {
     const decryption = await this.read(message);
     if (decryption.state !== 'clear') throw new Error(JSON.stringify(decryption));
     return decryption.plaintext.body;
+  }
+}
+
+/** The people of one test, and their server. */
+export class Cast {
+  readonly server = new ScriptedKeyServer();
+  readonly #present: { close(): void }[] = [];
+
+  /** Somebody who has set up encryption, on their first device. */
+  async arrive(): Promise<Person> {
+    return this.#note(await Person.arrive(this.server));
+  }
+
+  /** A new device of a user. */
+  async signIn(userId: string): Promise<Person> {
+    return this.#note(await Person.signIn(this.server, userId));
+  }
+
+  /** Has something closed with everybody else's engines. */
+  leaveAtTheEnd(open: { close(): void }): void {
+    this.#present.push(open);
+  }
+
+  /** Closes everything. */
+  leave(): void {
+    for (const open of this.#present.splice(0)) open.close();
+  }
+
+  #note(person: Person): Person {
+    this.leaveAtTheEnd(person.engine);
+    return person;
   }
 }

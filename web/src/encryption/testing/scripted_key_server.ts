@@ -16,6 +16,8 @@ interface Device {
   oneTime: Map<string, Json>;
   fallback: { id: string; key: Json; used: boolean } | null;
   mailbox: ToDeviceEvent[];
+  /** Whether nothing more goes into the mailbox. */
+  full: boolean;
   /** Users whose devices have changed since it was told, by their full names. */
   changed: Set<string>;
   /** Whether keys were handed out since it was told how many are left. */
@@ -52,6 +54,10 @@ export class ScriptedKeyServer {
   /** What happens while a call is on its way. */
   underway: (method: Method, path: string) => Promise<void> = async () => {};
   readonly calls: string[] = [];
+  /** How many users one call may name. */
+  mostUsers = 500;
+  /** How many devices one call may name, or be told of. */
+  mostDevices = { query: 5_000, claim: 1_000, toDevice: 500 };
   #places = 0;
   #seen = new Set<string>();
   #versions = 0;
@@ -77,6 +83,7 @@ export class ScriptedKeyServer {
       oneTime: new Map(),
       fallback: null,
       mailbox: [],
+      full: false,
       changed: new Set(),
       claimed: false,
       ring: () => {},
@@ -101,6 +108,7 @@ export class ScriptedKeyServer {
     const channel = this.channel(channelId);
     channel.members.add(userId);
     channel.membersVersion += 1;
+    this.#announce(userId);
   }
 
   leave(channelId: string, userId: string): void {
@@ -200,7 +208,10 @@ export class ScriptedKeyServer {
       case 'query':
         return this.#query(device.userId, Object.keys(sent['device_keys'] as Json));
       case 'claim':
-        return this.#claim(sent['one_time_keys'] as Record<string, Record<string, string>>);
+        return this.#claim(
+          device.userId,
+          sent['one_time_keys'] as Record<string, Record<string, string>>,
+        );
       case 'device_signing/upload': {
         const user = this.#user(device.userId);
         const auth = sent['auth'] as Json | undefined;
@@ -241,6 +252,13 @@ export class ScriptedKeyServer {
     }
   }
 
+  /** Keys are shown to those who share a channel with their user; to others it has no devices. */
+  #sees(asking: string, userId: string): boolean {
+    if (asking === userId) return true;
+    const channels = [...this.channels.values()];
+    return channels.some(({ members }) => members.has(asking) && members.has(userId));
+  }
+
   #query(asking: string, users: string[]): unknown {
     const answer = {
       failures: {},
@@ -249,14 +267,18 @@ export class ScriptedKeyServer {
       self_signing_keys: {} as Keys,
       user_signing_keys: {} as Keys,
     };
+    let shown = 0;
+    if (users.length > this.mostUsers) throw tooMany('/device_keys');
     for (const full of users) {
       const userId = idIn(full);
       const user = this.users.get(userId);
-      if (user === undefined) continue;
+      if (user === undefined || !this.#sees(asking, userId)) continue;
       const devices: Keys = {};
       for (const [id, device] of this.devices) {
         if (device.userId === userId && device.keys !== null) devices[id] = device.keys;
       }
+      shown += Object.keys(devices).length;
+      if (shown > this.mostDevices.query) throw tooMany('/device_keys');
       answer.device_keys[full] = devices;
       const { master_key, self_signing_key, user_signing_key } = user.crossSigning;
       if (master_key) answer.master_keys[full] = master_key;
@@ -266,9 +288,14 @@ export class ScriptedKeyServer {
     return answer;
   }
 
-  #claim(wanted: Record<string, Record<string, string>>): unknown {
+  #claim(asking: string, wanted: Record<string, Record<string, string>>): unknown {
     const keys: Record<string, Record<string, Json>> = {};
+    const users = Object.keys(wanted).length;
+    if (users > this.mostUsers || count(wanted) > this.mostDevices.claim) {
+      throw tooMany('/one_time_keys');
+    }
     for (const [user, devices] of Object.entries(wanted)) {
+      if (!this.#sees(asking, idIn(user))) continue;
       for (const id of Object.keys(devices)) {
         const device = this.devices.get(id);
         if (device === undefined || name(device.userId) !== user) continue;
@@ -306,20 +333,28 @@ export class ScriptedKeyServer {
     const transaction = `${id} ${type} ${txnId}`;
     if (this.#seen.has(transaction)) return {};
     this.#seen.add(transaction);
-    const sender = name(this.device(id).userId);
+    const { userId } = this.device(id);
+    const sender = name(userId);
     const messages = sent['messages'] as Record<string, Keys>;
+    if (count(messages) > this.mostDevices.toDevice) throw tooMany('/messages');
+    const undelivered: Record<string, string[]> = {};
     for (const [user, devices] of Object.entries(messages)) {
+      if (!this.#sees(userId, idIn(user))) continue;
       for (const [target, content] of Object.entries(devices)) {
         for (const [other, device] of this.devices) {
           if (name(device.userId) !== user || (target !== '*' && target !== other)) continue;
           if (target === '*' && other === id) continue;
+          if (device.full) {
+            (undelivered[user] ??= []).push(other);
+            continue;
+          }
           this.#places += 1;
           device.mailbox.push({ id: this.#places, type, sender, content });
           device.ring();
         }
       }
     }
-    return {};
+    return Object.keys(undelivered).length === 0 ? {} : { undelivered };
   }
 
   #accountData(device: Device, method: Method, type: string, sent: Json): unknown {
@@ -390,4 +425,14 @@ function idIn(full: string): string {
 
 function problem(status: number, code: string, detail: string): Problem {
   return new Problem(status, code, detail, detail);
+}
+
+/** How many devices are named. */
+function count(byUser: Record<string, object>): number {
+  return Object.values(byUser).reduce((sum, devices) => sum + Object.keys(devices).length, 0);
+}
+
+function tooMany(pointer: string): Problem {
+  const detail = 'must name fewer';
+  return new Problem(400, 'invalid_body', 'Invalid body', detail, [{ pointer, detail }]);
 }

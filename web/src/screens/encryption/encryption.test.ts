@@ -290,3 +290,45 @@ test('starting over that stops half way says what is missing, and goes on from t
   await screen.findByRole('dialog', { name: 'Your recovery key' });
   expect(engine.calls).toEqual(['replace', 'makeRecoveryKey', 'makeRecoveryKey']);
 });
+
+test('one’s own identity that was replaced elsewhere is no new device, and says what to do', async () => {
+  const { user, client } = await openChannel([written(1, 'hello', BOB)], (engine) =>
+    engine.set({ recovery: 'locked', identityReplaced: true }),
+  );
+  const said = await screen.findByText('Your own identity changed.');
+  const warning = said.closest<HTMLElement>('[role=alert]') ?? document.body;
+  expect(screen.queryByText(/^This device is new/)).toBeNull();
+  await user.click(within(warning).getByRole('button', { name: 'Unlock this device' }));
+  await screen.findByRole('dialog', { name: 'Unlock this device' });
+  client.ui.closeEncryption();
+  await user.click(await screen.findByText('Look at your sessions'));
+  expect(client.router.place).toEqual({ kind: 'settings', page: 'sessions' });
+});
+
+test('who joins is shown where one writes, until that is dismissed', async () => {
+  let members = [ME, BOB];
+  const { user, sockets } = await openScreen(
+    Frame,
+    { [`GET /api/channels/${CHANNEL}/members`]: () => members },
+    (server) => {
+      server.addChannel(CHANNEL, 1, { name: 'general', members_version: 1 });
+      server.stored.set(CHANNEL, [written(1, 'hello', BOB)]);
+    },
+  );
+  await screen.findByText('hello');
+  const joined = () => screen.queryByText(/joined, and can read/)?.textContent;
+  await waitFor(() => expect(localStorage.getItem('chatalot.known_members')).toContain('bob'));
+  expect(joined()).toBeUndefined();
+  members = [ME, BOB, ZOE];
+  sockets.last.say({ type: 'members_changed', channel_id: CHANNEL, members_version: 2 });
+  await waitFor(() => expect(joined()).toMatch(/^Zoë joined, and can read what is written here/));
+  const others = ['Carl', 'Dora', 'Eve', 'Finn'].map((display_name) => {
+    const username = display_name.toLowerCase();
+    return { ...ME, id: username, username, display_name };
+  });
+  members = [...members, ...others];
+  sockets.last.say({ type: 'members_changed', channel_id: CHANNEL, members_version: 6 });
+  await waitFor(() => expect(joined()).toMatch(/^Zoë, Carl, Dora and 2 others joined/));
+  await user.click(screen.getByRole('button', { name: 'Dismiss: somebody joined' }));
+  await waitFor(() => expect(joined()).toBeUndefined());
+});

@@ -47,6 +47,7 @@ export function envelopeOf(
 export class ScriptedEngine implements CryptoEngine {
   current: EngineState = {
     recovery: 'unlocked',
+    identityReplaced: false,
     backup: 'ok',
     verification: null,
     identityChanges: [],
@@ -130,7 +131,7 @@ export class ScriptedEngine implements CryptoEngine {
   async makeRecoveryKey(): Promise<string> {
     this.calls.push('makeRecoveryKey');
     if (this.failures.makeRecoveryKey) throw this.failures.makeRecoveryKey;
-    this.set({ recovery: 'unlocked', backup: 'ok' });
+    this.set({ recovery: 'unlocked', identityReplaced: false, backup: 'ok' });
     return this.recoveryKey;
   }
 
@@ -138,7 +139,7 @@ export class ScriptedEngine implements CryptoEngine {
     if (recoveryKey !== this.recoveryKey) {
       throw new EngineError('wrong_recovery_key', 'That is not the recovery key of this account.');
     }
-    this.set({ recovery: 'unlocked', backup: 'ok' });
+    this.set({ recovery: 'unlocked', identityReplaced: false, backup: 'ok' });
     this.keysCame();
   }
 

@@ -40,6 +40,8 @@ export class ScriptedServer {
     failing_since: null,
   };
   readonly stored = new Map<string, Message[]>();
+  /** Who is in each channel; the user alone where nothing is said. */
+  readonly members = new Map<string, User[]>();
   /** What was called: method, path and body. */
   readonly calls: { method: string; path: string; body: Record<string, unknown> }[] = [];
 
@@ -131,6 +133,7 @@ export class ScriptedServer {
       channel.joined = false;
       return null;
     },
+    'GET channels/members': ({ path }) => this.members.get(path[1] ?? '') ?? [ME],
     'PUT channels/members': ({ path }) => {
       this.#channel(path[1] ?? '').joined = true;
       return null;

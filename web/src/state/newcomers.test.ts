@@ -1,0 +1,70 @@
+import { beforeEach, expect, test } from 'vitest';
+
+import { Newcomers } from './newcomers.svelte';
+
+let newcomers: Newcomers;
+
+beforeEach(() => {
+  localStorage.clear();
+  newcomers = new Newcomers(() => 'me');
+});
+
+const anew = (userId = 'me') => new Newcomers(() => userId);
+
+test('whoever is there when a channel is first opened is no newcomer', () => {
+  newcomers.observe('c', ['me', 'bob']);
+  expect(newcomers.of('c')).toEqual([]);
+});
+
+test('whoever comes is one until that is acknowledged, also when the page is loaded again', () => {
+  newcomers.observe('c', ['me', 'bob']);
+  newcomers.observe('c', ['me', 'bob', 'carl']);
+  newcomers.observe('c', ['me', 'bob', 'carl', 'dora']);
+  expect(newcomers.of('c')).toEqual(['carl', 'dora']);
+  const again = anew();
+  again.observe('c', ['me', 'bob', 'carl', 'dora', 'eve']);
+  expect(again.of('c')).toEqual(['carl', 'dora', 'eve']);
+  again.acknowledge('c');
+  expect(again.of('c')).toEqual([]);
+  again.observe('c', ['me', 'bob', 'carl', 'dora', 'eve']);
+  expect(again.of('c')).toEqual([]);
+});
+
+test('whoever left and comes back is one again', () => {
+  newcomers.observe('c', ['me', 'bob']);
+  newcomers.observe('c', ['me']);
+  newcomers.observe('c', ['me', 'bob']);
+  expect(newcomers.of('c')).toEqual(['bob']);
+});
+
+test('whoever came and is gone again is shown all the same', () => {
+  newcomers.observe('c', ['me']);
+  newcomers.observe('c', ['me', 'ghost']);
+  newcomers.observe('c', ['me']);
+  expect(newcomers.of('c')).toEqual(['ghost']);
+});
+
+test('another tab’s acknowledgement counts', () => {
+  newcomers.observe('c', ['me']);
+  newcomers.observe('c', ['me', 'bob']);
+  anew().acknowledge('c');
+  newcomers.observe('c', ['me', 'bob']);
+  expect(newcomers.of('c')).toEqual([]);
+});
+
+test('nobody else’s knowledge is used, and none is left when the session is over', () => {
+  newcomers.observe('c', ['me']);
+  const other = anew('other');
+  other.observe('c', ['me', 'other', 'bob']);
+  expect(other.of('c')).toEqual([]);
+  other.clear();
+  expect(localStorage).toHaveLength(0);
+});
+
+test('only so much is kept', () => {
+  for (let channel = 0; channel < 30; channel += 1) {
+    const members = Array.from({ length: 1_000 }, () => crypto.randomUUID());
+    newcomers.observe(`c${channel}`, members);
+  }
+  expect(localStorage.getItem('chatalot.known_members')?.length).toBeLessThan(500_000);
+});
