@@ -119,11 +119,6 @@ pub struct Publish(pub Frame);
 #[rtype(result = "()")]
 pub struct TellMembers(pub MembersChange);
 
-/// Answered when everything that was sent to the actor before is done. Sent by the directory.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Arrived;
-
 impl Actor for ChannelActor {
     type Context = Context<Self>;
 
@@ -174,12 +169,6 @@ impl Handler<Publish> for ChannelActor {
             .subscribers
             .publish(&frame, &self.context.sessions);
     }
-}
-
-impl Handler<Arrived> for ChannelActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Arrived, _: &mut Self::Context) {}
 }
 
 impl Handler<TellMembers> for ChannelActor {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use actix::{Addr, Handler, MailboxError, Message};
+use actix::{Handler, MailboxError, Message};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use super::arbiters::slot_of;
-use super::channel::{Arrived, ChannelActor, Publish, TellMembers};
+use super::channel::{ChannelActor, Publish, TellMembers};
 use super::channels::ChannelDirectory;
 use super::outbox::{About, Frame};
 use super::posting::PostError;
@@ -63,8 +63,9 @@ impl ChannelDirectory {
     }
 
     /// Sends something to the actor of a channel, behind the posts that it has, and waits until it is
-    /// done. It is queued although the mailbox may be full, and stays so when nobody waits any more.
-    /// The turn, which is held meanwhile, bounds how many there are.
+    /// done. It is queued although the mailbox may be full, because a fresh address has a place of its
+    /// own, and stays so when nobody waits any more. The turn, which is held meanwhile, bounds how many
+    /// there are.
     async fn tell_surely<M>(&self, channel: ChannelId, message: &M) -> Result<(), MailboxError>
     where
         M: Message<Result = ()> + Clone + Send + 'static,
@@ -75,10 +76,10 @@ impl ChannelDirectory {
             if !self.is_watched(channel) {
                 return Ok(());
             }
-            let actor: Addr<ChannelActor> =
-                self.running_actor(channel).ok_or(MailboxError::Closed)?;
-            actor.do_send(message.clone());
-            ended = actor.send::<Arrived>(Arrived).await;
+            let actor = self.running_actor(channel).ok_or(MailboxError::Closed)?;
+            // A task of its own: an actor passes over what nobody waits for any more.
+            let told = actix_rt::spawn(actor.send(message.clone()));
+            ended = told.await.unwrap_or(Err(MailboxError::Closed));
             if ended.is_ok() {
                 break;
             }
