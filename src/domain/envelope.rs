@@ -3,14 +3,17 @@
 //! The form is that of the Matrix specification, `m.room.encrypted` with Megolm. The server cannot
 //! tell what an envelope says; it can tell that it is none.
 
+mod entries;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use entries::Entries;
 
 use super::ids::SessionId;
 
@@ -68,7 +71,7 @@ impl Envelope {
         // The whole of it is read once, so that no reader ever gets what a parser stumbles over.
         let entries: Entries<'_> = serde_json::from_str(text)
             .map_err(|error| whole(format!("cannot be read: {error}")))?;
-        let faults = entries.faults(device);
+        let faults = faults(&entries, device);
         if faults.is_empty() {
             Ok(Self(raw.into()))
         } else {
@@ -137,52 +140,32 @@ impl JsonSchema for Envelope {
     }
 }
 
-/// The entries of an object, repeated keys included: of those, readers would see one or the other.
-/// Texts are those of the JSON itself, unless it has escapes in them.
-struct Entries<'a>(Vec<(Entry<'a>, Entry<'a>)>);
-
-impl Entries<'_> {
-    fn faults(&self, device: SessionId) -> Vec<EnvelopeFault> {
-        let mut faults = Vec::new();
-        let mut fault = |key, detail: &str| {
-            let detail = detail.to_owned();
-            faults.push(EnvelopeFault { key, detail });
-        };
-        for key in ["algorithm", "ciphertext", "session_id", "device_id"] {
-            match self.text(key) {
-                Ok(Some(text)) => {
-                    if let Some(detail) = refuse_text(key, text, device) {
-                        fault(key, &detail);
-                    }
+/// Everything that keeps these entries from being an encrypted message of the device.
+fn faults(entries: &Entries<'_>, device: SessionId) -> Vec<EnvelopeFault> {
+    let mut faults = Vec::new();
+    let mut fault = |key, detail: &str| {
+        let detail = detail.to_owned();
+        faults.push(EnvelopeFault { key, detail });
+    };
+    for key in ["algorithm", "ciphertext", "session_id", "device_id"] {
+        match entries.text(key) {
+            Ok(Some(text)) => {
+                if let Some(detail) = refuse_text(key, text, device) {
+                    fault(key, &detail);
                 }
-                Ok(None) => fault(key, "is required"),
-                Err(detail) => fault(key, detail),
             }
-        }
-        if let Err(detail) = self.text("sender_key") {
-            fault("sender_key", detail);
-        }
-        let depth = self.0.iter().map(|(_, value)| value.depth()).max();
-        if depth.unwrap_or(0) >= MAX_DEPTH {
-            let detail = format!("must not be nested more than {MAX_DEPTH} deep");
-            fault("", &detail);
-        }
-        faults
-    }
-
-    /// The text under a key, which is not empty.
-    fn text(&self, key: &str) -> Result<Option<&str>, &'static str> {
-        let named = |(name, _): &&(Entry<'_>, Entry<'_>)| name.as_text() == Some(key);
-        let mut entries = self.0.iter().filter(named);
-        let Some((_, value)) = entries.next() else {
-            return Ok(None);
-        };
-        match value.as_text() {
-            _ if entries.next().is_some() => Err("must be there once"),
-            Some(text) if !text.is_empty() => Ok(Some(text)),
-            Some(_) | None => Err("must be a text that is not empty"),
+            Ok(None) => fault(key, "is required"),
+            Err(detail) => fault(key, detail),
         }
     }
+    if let Err(detail) = entries.text("sender_key") {
+        fault("sender_key", detail);
+    }
+    if entries.depth() >= MAX_DEPTH {
+        let detail = format!("must not be nested more than {MAX_DEPTH} deep");
+        fault("", &detail);
+    }
+    faults
 }
 
 /// Why a text cannot be that of an envelope.
@@ -209,116 +192,6 @@ fn is_unpadded_base64(text: &str) -> bool {
         others | ((letter | digit | sign) ^ 1)
     });
     others == 0
-}
-
-/// A value in an envelope, as far as the server looks at it.
-enum Entry<'a> {
-    Text(Cow<'a, str>),
-    /// Anything else, and how many arrays and objects lie in each other in it.
-    Other {
-        depth: usize,
-    },
-}
-
-impl Entry<'_> {
-    fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Other { .. } => None,
-        }
-    }
-
-    fn depth(&self) -> usize {
-        match self {
-            Self::Text(_) => 0,
-            Self::Other { depth } => *depth,
-        }
-    }
-}
-
-/// Reads every byte, so that nothing is taken that a reader cannot read.
-impl<'de> Deserialize<'de> for Entry<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Look;
-
-        impl<'de> Visitor<'de> for Look {
-            type Value = Entry<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Entry::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Entry::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Entry::Other { depth: 0 })
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Entry::Other { depth: 0 })
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Entry::Other { depth: 0 })
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Entry::Other { depth: 0 })
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Entry::Other { depth: 0 })
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut inner = 0;
-                while let Some(value) = seq.next_element::<Entry<'de>>()? {
-                    inner = inner.max(value.depth());
-                }
-                Ok(Entry::Other { depth: 1 + inner })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut inner = 0;
-                while let Some((_, value)) = map.next_entry::<Entry<'de>, Entry<'de>>()? {
-                    inner = inner.max(value.depth());
-                }
-                Ok(Entry::Other { depth: 1 + inner })
-            }
-        }
-
-        deserializer.deserialize_any(Look)
-    }
-}
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(Collect)
-    }
 }
 
 #[cfg(test)]
