@@ -308,6 +308,7 @@ export class Client {
     this.#encryptionLink.begin();
     this.#unsent.clearOthers(user.id);
     this.drafts.clearOthers(user.id);
+    this.newcomers.clearOthers(user.id);
     this.#tabs.tell({ type: 'session', userId: user.id });
     this.#socket.start();
     void this.#reload();

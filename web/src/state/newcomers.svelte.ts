@@ -38,6 +38,8 @@ export class Newcomers {
 
   /** These are in a channel, says the server. Those of the first time are known. */
   observe(channelId: string, memberIds: readonly string[]): void {
+    // It was asked for by a session that is over.
+    if (this.#userId() === '') return;
     const before = this.#read(channelId);
     const joined = before?.joined ?? [];
     // Whoever leaves and comes back is a newcomer again.
@@ -59,6 +61,11 @@ export class Newcomers {
   clear(): void {
     this.#held.clear();
     store(KEY, null);
+  }
+
+  /** Erases what others knew: this user is signed in, so their sessions are over. */
+  clearOthers(userId: string): void {
+    if (parsed(stored(KEY))?.userId !== userId) this.clear();
   }
 
   /** What is stored counts: another tab may have written it. */

@@ -61,6 +61,19 @@ test('nobody else’s knowledge is used, and none is left when the session is ov
   expect(localStorage).toHaveLength(0);
 });
 
+test('members that are told after the session is over are not kept', () => {
+  anew('').observe('c', ['me', 'bob']);
+  expect(localStorage).toHaveLength(0);
+});
+
+test('what a session leaves that ended elsewhere goes when somebody else signs in', () => {
+  newcomers.observe('c', ['me', 'bob']);
+  newcomers.clearOthers('me');
+  expect(localStorage).toHaveLength(1);
+  anew('other').clearOthers('other');
+  expect(localStorage).toHaveLength(0);
+});
+
 test('only so much is kept', () => {
   for (let channel = 0; channel < 30; channel += 1) {
     const members = Array.from({ length: 1_000 }, () => crypto.randomUUID());
