@@ -78,6 +78,8 @@ export class Readings {
       if (message.author.user_id === this.#context.userId()) continue;
       if (this.#read.has(message.id)) continue;
       this.#fresh.set(message.id, { message, liveUntil: Date.now() + LIVE_MS });
+      // However often others were looked at: it counts as live only until it is looked at again.
+      this.#looks = 0;
       this.#enqueue(message);
     }
   }

@@ -179,6 +179,16 @@ describe('a message that came just now', () => {
     expect(asked.filter((id) => id === 'm1').length).toBeGreaterThan(2);
   });
 
+  test('is looked for in the backup however long another one has waited for its key', async () => {
+    vi.useFakeTimers();
+    readings.contentOf(written('m1'));
+    await vi.advanceTimersByTimeAsync(120 * 60_000);
+    readings.arrived([written('m2')]);
+    await vi.advanceTimersByTimeAsync(130_000);
+    expect(live).toContain('m2');
+    expect(asked.filter((id) => id === 'm2').length).toBeGreaterThan(live.length);
+  });
+
   test('has its key in the backup only when nobody vouched for this device yet', async () => {
     decryptions.set('m1', { state: 'locked' });
     readings.arrived([written('m1')]);
