@@ -301,6 +301,7 @@ export class Client {
     this.push.close();
     this.router.close();
     this.preferences.close();
+    this.newcomers.close();
   }
 
   #signedIn(user: User): void {

@@ -28,9 +28,12 @@ interface Stored {
 export class Newcomers {
   readonly #userId: () => string;
   readonly #held = new SvelteMap<string, KnownMembers>();
+  readonly #leave = new AbortController();
 
   constructor(userId: () => string) {
     this.#userId = userId;
+    // The event comes when another tab changes something.
+    addEventListener('storage', (event) => this.#adopt(event), { signal: this.#leave.signal });
   }
 
   /** Who came into a channel, until that is acknowledged. */
@@ -50,11 +53,13 @@ export class Newcomers {
     this.#write(channelId, { known, joined: [...joined, ...came] });
   }
 
-  /** The user has seen who came. */
-  acknowledge(channelId: string): void {
+  /** The user has seen that these came. Whoever came meanwhile is still to be shown. */
+  acknowledge(channelId: string, shownIds: readonly string[]): void {
     const before = this.#read(channelId);
     if (before === undefined) return;
-    this.#write(channelId, { known: [...before.known, ...before.joined], joined: [] });
+    const seen = before.joined.filter((id) => shownIds.includes(id));
+    const joined = before.joined.filter((id) => !shownIds.includes(id));
+    this.#write(channelId, { known: [...before.known, ...seen], joined });
   }
 
   /** Forgets everything: the session is over. */
@@ -66,6 +71,19 @@ export class Newcomers {
   /** Erases what others knew: this user is signed in, so their sessions are over. */
   clearOthers(userId: string): void {
     if (parsed(stored(KEY))?.userId !== userId) this.clear();
+  }
+
+  /** Stops following the other tabs. */
+  close(): void {
+    this.#leave.abort();
+  }
+
+  /** What was seen in another tab is seen in this one, and what is shown there is shown here. */
+  #adopt(event: StorageEvent): void {
+    if (event.key !== KEY) return;
+    for (const [channelId, members] of this.#stored()) {
+      if (this.#held.has(channelId)) this.#held.set(channelId, members);
+    }
   }
 
   /** What is stored counts: another tab may have written it. */

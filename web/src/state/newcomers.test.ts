@@ -1,15 +1,25 @@
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { Newcomers } from './newcomers.svelte';
 
 let newcomers: Newcomers;
 
+const tabs: Newcomers[] = [];
+
+function anew(userId = 'me'): Newcomers {
+  const tab = new Newcomers(() => userId);
+  tabs.push(tab);
+  return tab;
+}
+
 beforeEach(() => {
   localStorage.clear();
-  newcomers = new Newcomers(() => 'me');
+  newcomers = anew();
 });
 
-const anew = (userId = 'me') => new Newcomers(() => userId);
+afterEach(() => {
+  for (const tab of tabs.splice(0)) tab.close();
+});
 
 test('whoever is there when a channel is first opened is no newcomer', () => {
   newcomers.observe('c', ['me', 'bob']);
@@ -24,7 +34,7 @@ test('whoever comes is one until that is acknowledged, also when the page is loa
   const again = anew();
   again.observe('c', ['me', 'bob', 'carl', 'dora', 'eve']);
   expect(again.of('c')).toEqual(['carl', 'dora', 'eve']);
-  again.acknowledge('c');
+  again.acknowledge('c', ['carl', 'dora', 'eve']);
   expect(again.of('c')).toEqual([]);
   again.observe('c', ['me', 'bob', 'carl', 'dora', 'eve']);
   expect(again.of('c')).toEqual([]);
@@ -47,8 +57,29 @@ test('whoever came and is gone again is shown all the same', () => {
 test('another tab’s acknowledgement counts', () => {
   newcomers.observe('c', ['me']);
   newcomers.observe('c', ['me', 'bob']);
-  anew().acknowledge('c');
+  anew().acknowledge('c', ['bob']);
   newcomers.observe('c', ['me', 'bob']);
+  expect(newcomers.of('c')).toEqual([]);
+});
+
+test('whoever was not shown yet stays a newcomer', () => {
+  newcomers.observe('c', ['me']);
+  newcomers.observe('c', ['me', 'bob']);
+  const shown = newcomers.of('c');
+  anew().observe('c', ['me', 'bob', 'mallory']);
+  newcomers.acknowledge('c', shown);
+  expect(newcomers.of('c')).toEqual(['mallory']);
+});
+
+test('what another tab shows or has dismissed is the same here', () => {
+  const key = 'chatalot.known_members';
+  newcomers.observe('c', ['me']);
+  const other = anew();
+  other.observe('c', ['me', 'bob']);
+  dispatchEvent(new StorageEvent('storage', { key }));
+  expect(newcomers.of('c')).toEqual(['bob']);
+  other.acknowledge('c', ['bob']);
+  dispatchEvent(new StorageEvent('storage', { key }));
   expect(newcomers.of('c')).toEqual([]);
 });
 
