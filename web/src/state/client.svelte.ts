@@ -227,6 +227,7 @@ export class Client {
       notifications: this.notifications,
       alerts: this.alerts,
       arrived: (messages) => this.#readings.arrived(messages),
+      edited: (message) => this.#readings.edited(message),
       deviceNews: (frame) => this.#encryptionLink.receive(frame),
       greeted: (hello) => {
         this.#encryptionLink.greeted(hello);
