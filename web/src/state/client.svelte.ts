@@ -108,11 +108,7 @@ export class Client {
       communities: this.communities,
       userId,
       changed: () => this.#watchSoon(),
-      membersRead: (id, members) =>
-        this.newcomers.observe(
-          id,
-          members.map((member) => member.id),
-        ),
+      membersRead: (id, members) => this.newcomers.observe(id, members),
       gone: (channel, byUser) => this.#channelGone(channel, byUser),
     });
     this.lastPlaces = new LastPlaces({
