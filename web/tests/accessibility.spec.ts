@@ -238,7 +238,7 @@ for (const colorScheme of SCHEMES) {
         for (const name of ['carl', 'dora']) {
           await alice.invite(community, await people.register(name));
         }
-        await expect(page.getByText(/and dora joined, and can read/)).toBeVisible();
+        await expect(page.getByText(/and dora \(@dora_\w+\) joined, and can read/)).toBeVisible();
         await expect(page.getByRole('button', { name: 'Make a recovery key' })).toBeVisible();
         await expectAccessible(page, 'newcomers');
         const second = await browserOf(null);

@@ -50,7 +50,9 @@ test('a newcomer reads what is written from then on, and is told why not what wa
   await say(one, 'before carol came');
   await alice.invite(community, carol);
   const notice = one.getByRole('status').filter({ hasText: 'joined, and can read' });
-  await expect(notice).toContainText('carol joined, and can read what is written here');
+  await expect(notice).toContainText(
+    `carol (@${carol.user.username}) joined, and can read what is written here`,
+  );
   await notice.getByRole('button').click();
   await expect(notice).toBeHidden();
   await signInAt(other, carol, path);

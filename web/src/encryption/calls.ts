@@ -40,7 +40,10 @@ export type EngineMessage =
   | { type: 'failure'; id: string; error: SentError }
   /** This tab has the keys from now on: calls that were not answered are made again. */
   | { type: 'holder' }
-  /** This tab has a new connection: the one with the keys may have none, and know of less. */
+  /**
+   * This tab has a new connection, or heard that devices have changed: the one with the keys may
+   * have no connection, and know of less.
+   */
   | { type: 'connected'; epoch?: string }
   | { type: 'event'; event: EngineEvent }
   /** Messages to the device up to here are in the store. */

@@ -161,6 +161,38 @@ test('the tab with the keys hears that another one is connected anew, before wha
   expect(first.engine.received).toEqual([{ limited: true, epoch: 'e' }]);
 });
 
+describe('the tab with the keys, which may have no connection,', () => {
+  const CHANGED: DeviceNews = { changed: ['@u1:example.org'] };
+
+  afterEach(() => void vi.useRealTimers());
+
+  test('hears that devices have changed before what another one asks', async () => {
+    const [first, second] = [tab('first'), tab('second')];
+    await first.shared.open();
+    await second.shared.open();
+    second.shared.receive(CHANGED);
+    second.shared.receive({ changed: [], limited: true });
+    expect(await worksIn(second)).toBe('first');
+    expect(first.engine.received).toEqual([{ limited: true }]);
+    second.shared.receive({ changed: [], left: ['@u1:example.org'] });
+    expect(await worksIn(second)).toBe('first');
+    expect(first.engine.received).toEqual([{ limited: true }]);
+  });
+
+  test('hears it once, however many others do, and soon', async () => {
+    vi.useFakeTimers();
+    const [first, ...others] = [tab('first'), tab('second'), tab('third')];
+    await first.shared.open();
+    for (const { shared } of others) await shared.open();
+    for (const { shared } of others) shared.receive(CHANGED);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(first.engine.received).toEqual([{ limited: true }]);
+    others[0]?.shared.receive(CHANGED);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(first.engine.received).toEqual([{ limited: true }, { limited: true }]);
+  });
+});
+
 test('an engine that cannot be opened is an error, and can be opened later', async () => {
   let fails = true;
   const only = tab('only', async () => {

@@ -15,6 +15,12 @@ const UNTAKEN_MS = 20_000;
 /** How long a call may take in all. Keys for many devices take a while on a slow machine. */
 const LONGEST_MS = 180_000;
 
+/**
+ * After which time the tab with the keys is told that devices have changed, at random: of many tabs
+ * that hear of it one tells.
+ */
+const CHANGED_PAUSE_MS = 300;
+
 /** After which time a tab tries again to open the engine that it could not take over. */
 const AGAIN_MS = 10_000;
 
@@ -71,6 +77,8 @@ export class SharedEngine {
   /** The wait for the lock, and for the engine to be open then. */
   #queued: Promise<void> | null = null;
   #answered = false;
+  /** Runs while the tab with the keys is still to be told that devices have changed. */
+  #changed: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: SharedEngineContext) {
     this.#context = context;
@@ -89,8 +97,12 @@ export class SharedEngine {
   receive(news: DeviceNews): void {
     if (this.#held !== null) return void this.#held.receive(news);
     this.#news.add(news);
-    const { position, epoch } = news;
-    if (position !== undefined) this.#post({ type: 'connected', ...(epoch && { epoch }) });
+    const { position, epoch, changed = [], limited } = news;
+    if (position !== undefined) this.#tellHolder(epoch);
+    else if (limited || changed.length > 0) {
+      const pause = CHANGED_PAUSE_MS * (0.5 + Math.random());
+      this.#changed ??= setTimeout(() => this.#tellHolder(), pause);
+    }
   }
 
   /** This tab's connection is a new one. */
@@ -101,6 +113,7 @@ export class SharedEngine {
   /** Lets the engine go. */
   close(): void {
     this.#leave.abort();
+    this.#toldHolder();
     this.#closeHeld();
     this.#letGo();
     const closed = new EngineError('engine', 'Encryption was closed: somebody signed out.');
@@ -188,8 +201,21 @@ export class SharedEngine {
     this.#held = null;
   }
 
+  /** The tab with the keys is to ask what has changed: its own connection may be down. */
+  #tellHolder(epoch?: string): void {
+    this.#toldHolder();
+    this.#post({ type: 'connected', ...(epoch && { epoch }) });
+  }
+
+  #toldHolder(): void {
+    clearTimeout(this.#changed);
+    this.#changed = undefined;
+  }
+
   #call(name: CallName, args: unknown[]): Promise<unknown> {
     if (this.#held !== null) return this.#run(name, args);
+    // What is written now is for the devices as they are now.
+    if (this.#changed !== undefined) this.#tellHolder();
     if (this.#calls.size >= MOST_CALLS) {
       return Promise.reject(new EngineError('engine', 'Too much waits for the keys. Try again.'));
     }
@@ -229,6 +255,8 @@ export class SharedEngine {
         return;
       case 'connected': {
         const { epoch } = message;
+        // What this tab has heard before, the one with the keys learns as well now.
+        this.#toldHolder();
         return void this.#held?.receive({ limited: true, ...(epoch && { epoch }) });
       }
       case 'event':

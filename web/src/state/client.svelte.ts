@@ -108,11 +108,7 @@ export class Client {
       communities: this.communities,
       userId,
       changed: () => this.#watchSoon(),
-      membersRead: (id, members) =>
-        this.newcomers.observe(
-          id,
-          members.map((member) => member.id),
-        ),
+      membersRead: (id, members) => this.newcomers.observe(id, members),
       gone: (channel, byUser) => this.#channelGone(channel, byUser),
     });
     this.lastPlaces = new LastPlaces({
@@ -227,6 +223,7 @@ export class Client {
       notifications: this.notifications,
       alerts: this.alerts,
       arrived: (messages) => this.#readings.arrived(messages),
+      edited: (message) => this.#readings.edited(message),
       deviceNews: (frame) => this.#encryptionLink.receive(frame),
       greeted: (hello) => {
         this.#encryptionLink.greeted(hello);
@@ -301,6 +298,7 @@ export class Client {
     this.push.close();
     this.router.close();
     this.preferences.close();
+    this.newcomers.close();
   }
 
   #signedIn(user: User): void {
@@ -308,6 +306,7 @@ export class Client {
     this.#encryptionLink.begin();
     this.#unsent.clearOthers(user.id);
     this.drafts.clearOthers(user.id);
+    this.newcomers.clearOthers(user.id);
     this.#tabs.tell({ type: 'session', userId: user.id });
     this.#socket.start();
     void this.#reload();

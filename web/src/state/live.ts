@@ -30,6 +30,8 @@ export interface LiveContext {
   alerts: Alerts;
   /** Messages came live, of any channel that is watched. */
   arrived(messages: readonly Message[]): void;
+  /** A message was given another text just now. */
+  edited(message: Message): void;
   /** The server tells the device that is signed in something. */
   deviceNews(frame: DeviceFrame): void;
   /** A new connection. */
@@ -168,6 +170,7 @@ export class Live {
       case 'message_deleted':
         return timelines.peek(frame.channel_id)?.deleted(frame.message_id);
       case 'message_edited':
+        this.#context.edited(frame.message);
         return timelines.peek(frame.channel_id)?.edited(frame.message);
       case 'channel_read': {
         const { channel_id, seq } = frame;

@@ -39,6 +39,8 @@ interface Reading {
 
 interface Fresh {
   message: UserMessage;
+  /** Whether the user is to be told when it mentions them. */
+  mayAlert: boolean;
   /** Until when it counts as live, in milliseconds since 1970. */
   liveUntil: number;
 }
@@ -51,7 +53,7 @@ export class Readings {
   readonly #read = new SvelteMap<string, Reading>();
   /** Messages to decrypt, by their ids. */
   readonly #queue = new Map<string, UserMessage>();
-  /** Messages that came live and were not read yet: they may mention the user. By their ids. */
+  /** Messages and edits that came live and were not read yet, by the ids of the messages. */
   readonly #fresh = new Map<string, Fresh>();
   #working = false;
   #generation = 0;
@@ -74,17 +76,27 @@ export class Readings {
   /** Messages came live: they are read, because they may mention the user. */
   arrived(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (message.kind !== 'user' || message.deleted) continue;
-      if (message.author.user_id === this.#context.userId()) continue;
-      if (this.#read.has(message.id)) continue;
-      this.#fresh.set(message.id, { message, liveUntil: Date.now() + LIVE_MS });
-      this.#enqueue(message);
+      if (message.kind !== 'user' || this.#read.has(message.id)) continue;
+      const byUser = message.author.user_id === this.#context.userId();
+      this.#markFresh(message, !byUser);
     }
+  }
+
+  /** A message that may be shown was given another text just now. */
+  edited(message: Message): void {
+    if (message.kind !== 'user') return;
+    const read = this.#read.get(message.id);
+    const fresh = this.#fresh.get(message.id);
+    if (read === undefined && fresh === undefined) return;
+    // It was written here, or is read already.
+    if (read !== undefined && (read.editedAt ?? '') >= (editedAtOf(message) ?? '')) return;
+    this.#markFresh(message, fresh?.mayAlert ?? false);
   }
 
   /** The user has just written this here: it need not be decrypted. */
   wrote(messageId: string, editedAt: string | null, plaintext: Plaintext): void {
     const content = this.#clear(plaintext, false);
+    this.#fresh.delete(messageId);
     this.#keep(messageId, { editedAt, content, sealed: null });
   }
 
@@ -119,6 +131,15 @@ export class Readings {
     this.#looks = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Until it is read, or has waited for a while, only its author's own key opens it. */
+  #markFresh(message: UserMessage, mayAlert: boolean): void {
+    if (message.deleted) return;
+    this.#fresh.set(message.id, { message, mayAlert, liveUntil: Date.now() + LIVE_MS });
+    // However often others were looked at: it counts as live only until it is looked at again.
+    this.#looks = 0;
+    this.#enqueue(message);
   }
 
   #again(which: (content: UserContent, sealed: SealedMessage) => boolean): void {
@@ -158,7 +179,7 @@ export class Readings {
     for (let start = 0; start < sealed.length; start += TOGETHER) {
       const part = sealed
         .slice(start, start + TOGETHER)
-        .map((message) => ({ ...message, live: this.#isLive(message.id) }));
+        .map((message) => ({ ...message, live: this.#isLive(message) }));
       let decryptions: Decryption[];
       try {
         decryptions = await (await this.#context.engine()).decrypt(part);
@@ -178,6 +199,8 @@ export class Readings {
     const known = this.#read.get(sealed.id);
     // An older version, decrypted late, does not take the place of a newer one.
     if ((sealed.editedAt ?? '') < (known?.editedAt ?? '')) return;
+    // It was read meanwhile, or written here.
+    if (known?.sealed === null && known.editedAt === sealed.editedAt) return;
     const content = this.#contentOf(sealed, decryption);
     const clear = content.state === 'clear';
     // The author's own key may come yet, which proves what one from the backup does not.
@@ -191,12 +214,15 @@ export class Readings {
     if (content.state === 'locked') fresh.liveUntil = 0;
     // With a key from the backup it is not proven who wrote it: that disturbs nobody.
     if (content.state !== 'clear' || content.imported) return;
-    this.#fresh.delete(sealed.id);
-    if (content.mentionsMe) this.#context.mentioned(fresh.message, content.body);
+    const { message, mayAlert } = fresh;
+    fresh.mayAlert = false;
+    if (isOf(sealed, fresh)) this.#fresh.delete(sealed.id);
+    if (mayAlert && content.mentionsMe) this.#context.mentioned(message, content.body);
   }
 
-  #isLive(messageId: string): boolean {
-    return Date.now() < (this.#fresh.get(messageId)?.liveUntil ?? 0);
+  #isLive(sealed: SealedMessage): boolean {
+    const fresh = this.#fresh.get(sealed.id);
+    return fresh !== undefined && isOf(sealed, fresh) && Date.now() < fresh.liveUntil;
   }
 
   #lookAgainLater(): void {
@@ -245,6 +271,11 @@ function sealedOf(message: UserMessage): SealedMessage | undefined {
     editedAt: editedAtOf(message),
     envelope: message.envelope,
   };
+}
+
+/** Whether this is the version that came live, or a later one. */
+function isOf({ editedAt }: SealedMessage, { message }: Fresh): boolean {
+  return (editedAt ?? '') >= (editedAtOf(message) ?? '');
 }
 
 function editedAtOf(message: UserMessage): string | null {

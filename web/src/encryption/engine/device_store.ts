@@ -6,11 +6,14 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 
 import { noteStore, storeName } from '../stored_devices';
+import { EngineError } from '../types';
 
 /** How many messages are remembered against replays. The oldest are forgotten first. */
 const MOST_REMEMBERED = 50_000;
 /** How many are forgotten together, so that it is not done for each message. */
 const FORGET_AT_ONCE = 1_000;
+/** How long opening may take; it waits behind the attempt of another page that is held up. */
+const OPENING_MS = 30_000;
 
 /** Whom the keys of a channel were given to last. */
 export interface Shared {
@@ -61,18 +64,7 @@ export class DeviceStore {
   static async open(userId: string, deviceId: string): Promise<DeviceStore> {
     const name = storeName(userId, deviceId);
     noteStore(name);
-    const database = await openDB<Schema>(name, 2, {
-      upgrade(fresh, version) {
-        // In the first version a place did not say in which history it is.
-        if (version === 1) fresh.deleteObjectStore('places');
-        fresh.createObjectStore('places');
-        fresh.createObjectStore('identity');
-        if (version === 1) return;
-        fresh.createObjectStore('keys');
-        fresh.createObjectStore('shared');
-        fresh.createObjectStore('remembered').createIndex('order', 'order');
-      },
-    });
+    const database = await openDatabase(name);
     const store = new DeviceStore(name, database, await database.count('remembered'));
     const newest = await database
       .transaction('remembered')
@@ -167,4 +159,54 @@ export class DeviceStore {
     }
     await transaction.done;
   }
+}
+
+/**
+ * Opens the database. An earlier version of this page may keep it open, or a later one have made
+ * it: neither is waited for, because whoever opens an engine keeps all other tabs waiting.
+ */
+async function openDatabase(name: string): Promise<IDBPDatabase<Schema>> {
+  let late: ReturnType<typeof setTimeout> | undefined;
+  let given = false;
+  let refuse = () => {};
+  const refused = new Promise<never>((_, reject) => {
+    refuse = () => reject(otherTabs());
+    late = setTimeout(refuse, OPENING_MS);
+  });
+  const opened = openDB<Schema>(name, 2, {
+    upgrade,
+    blocked: () => refuse(),
+    // A later version of this page needs the database, or the device is none any more.
+    blocking: (_, __, event) => (event.target as IDBDatabase).close(),
+  });
+  try {
+    const database = await Promise.race([opened, refused]);
+    given = true;
+    return database;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'VersionError') throw otherTabs();
+    throw error;
+  } finally {
+    clearTimeout(late);
+    // What is opened after all, once nobody waits for it, is not to be in anybody's way.
+    if (!given) void opened.then((database) => database.close()).catch(() => {});
+  }
+}
+
+function upgrade(database: IDBPDatabase<Schema>, version: number): void {
+  // In the first version a place did not say in which history it is.
+  if (version === 1) database.deleteObjectStore('places');
+  database.createObjectStore('places');
+  database.createObjectStore('identity');
+  if (version === 1) return;
+  database.createObjectStore('keys');
+  database.createObjectStore('shared');
+  database.createObjectStore('remembered').createIndex('order', 'order');
+}
+
+function otherTabs(): EngineError {
+  return new EngineError(
+    'engine',
+    'Another version of this page uses the keys of this device. Close or reload the other tabs of this page, then reload this one.',
+  );
 }

@@ -142,23 +142,27 @@ export class Engine implements CryptoEngine {
       throw new EngineError('engine', 'Somebody has signed in anew. Reload this page.');
     }
     const store = await DeviceStore.open(names.userId, names.deviceId);
-    const handle = await StoreHandle.openWithKey(store.name, await store.libraryKey(), SILENT);
-    const machine = await OlmMachine.initFromStore(
-      new UserId(who.user_id),
-      new DeviceId(who.device_id),
-      handle,
-      SILENT,
-    );
-    const outgoing = new OutgoingRequests(machine, server);
-    const tracking = await Tracking.begin(machine, names, outgoing);
-    const engine = new Engine(context, machine, names, store, outgoing, tracking, server);
+    // A store that stays open after a failure would be in the way of other tabs.
+    let opened: { close(): void } = store;
     try {
+      const handle = await StoreHandle.openWithKey(store.name, await store.libraryKey(), SILENT);
+      const machine = await OlmMachine.initFromStore(
+        new UserId(who.user_id),
+        new DeviceId(who.device_id),
+        handle,
+        SILENT,
+      );
+      opened = { close: () => [machine, store].forEach((part) => part.close()) };
+      const outgoing = new OutgoingRequests(machine, server);
+      const tracking = await Tracking.begin(machine, names, outgoing);
+      const engine = new Engine(context, machine, names, store, outgoing, tracking, server);
+      opened = engine;
       await engine.#start();
+      return engine;
     } catch (error) {
-      engine.close();
+      opened.close();
       throw error;
     }
-    return engine;
   }
 
   /** What the server tells this device. */

@@ -172,6 +172,24 @@ describe('a device whose mailbox was full', () => {
     expect(last.envelope.session_id).toBe(message.envelope.session_id);
   });
 
+  test('is given a new key also when something else could not be sent then', async () => {
+    const [alice, bob, carol] = [await arrive(), await arrive(), await arrive()];
+    // This one is told why it gets no key, in a message of its own.
+    await signIn(carol.userId);
+    const channel = server.openChannel(alice.userId, bob.userId, carol.userId);
+    server.device(bob.deviceId).full = true;
+    server.underway = async (_, path) => {
+      if (path.includes('withheld')) throw new TypeError('no network');
+    };
+    await expect(alice.write(channel, 'hello?')).rejects.toThrow();
+    server.underway = async () => {};
+    server.device(bob.deviceId).full = false;
+    const missed = await alice.write(channel, 'hello?');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61 * 60_000 });
+    const message = await alice.write(channel, 'there you are');
+    expect(message.envelope.session_id).not.toBe(missed.envelope.session_id);
+  });
+
   test('is tried again once an hour, however much is written', async () => {
     const [alice, bob] = [await arrive(), await arrive()];
     const channel = server.openChannel(alice.userId, bob.userId);

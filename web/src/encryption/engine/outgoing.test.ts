@@ -28,7 +28,7 @@ beforeEach(() => {
     },
   };
   const server = new KeyServer(async (_, path) => {
-    const call = path.slice('/api/e2ee/keys/'.length);
+    const call = path.replace(/^\/api\/e2ee\/(keys\/)?/, '');
     calls.push(call);
     const refusal = refusals.get(call);
     if (refusal !== undefined) throw refusal;
@@ -168,6 +168,36 @@ test('what is new does not wait for the end of a pause of something else', async
   want('query', RequestType.KeysQuery);
   await nudge();
   expect(times('query')).toBe(1);
+});
+
+describe('a message to devices that the server refuses', () => {
+  const message = { type: RequestType.ToDevice, body: '{}', event_type: 'm.test' };
+  const answer = { ...message, id: 'answer', txn_id: 'answer' } as LibraryRequest;
+
+  test('does not keep others from being sent, and is tried again after growing pauses', async () => {
+    want('stuck', RequestType.ToDevice);
+    refuse('to_device/m.test/stuck', 400);
+    await nudge();
+    outgoing.keep(answer);
+    await nudge();
+    expect(calls).toEqual(['to_device/m.test/stuck', 'to_device/m.test/answer']);
+    await vi.advanceTimersByTimeAsync(60 * 60_000);
+    expect(times('to_device/m.test/answer')).toBe(1);
+    expect(times('to_device/m.test/stuck')).toBeGreaterThan(2);
+    expect(times('to_device/m.test/stuck')).toBeLessThan(20);
+  });
+
+  test('keeps them waiting when the server has no time for any', async () => {
+    want('busy', RequestType.ToDevice);
+    refuse('to_device/m.test/busy', 429, 90);
+    await nudge();
+    outgoing.keep(answer);
+    await nudge();
+    expect(times('to_device/m.test/answer')).toBe(0);
+    refusals.clear();
+    await vi.advanceTimersByTimeAsync(92_000);
+    expect(times('to_device/m.test/answer')).toBe(1);
+  });
 });
 
 describe('a request that the library gives once', () => {

@@ -30,6 +30,9 @@ const MOST_KEPT = 100;
 /** How often the server may refuse one of them before it is given up. */
 const MOST_REFUSALS = 5;
 
+/** A kind of requests, or the id of a single one. */
+type Paused = RequestType | string;
+
 /** The part of the library that makes requests. */
 type Requesting = Pick<OlmMachine, 'outgoingRequests' | 'markRequestAsSent'>;
 
@@ -44,8 +47,8 @@ export class OutgoingRequests {
   #queries: Promise<unknown> = Promise.resolve();
   /** Requests that the library gave once, with how often the server has refused them. */
   #kept: { request: LibraryRequest; refusals: number }[] = [];
-  /** Kinds of which the server did not take a request: one pause for all of a kind. */
-  readonly #pauses = new Map<RequestType, Pause>();
+  /** What the server did not take: one pause for all of a kind, or for a single message. */
+  readonly #pauses = new Map<Paused, Pause>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer is to go off. */
   #timerAt = Infinity;
@@ -112,34 +115,38 @@ export class OutgoingRequests {
 
   /**
    * Sends what waits of these kinds, or of all. One request that cannot be sent does not keep
-   * those of other kinds from being sent.
+   * those of other kinds from being sent, nor a message that is refused other messages.
    */
   async #drain(
     kinds: readonly RequestType[] | null,
     waits: (pause: Pause) => boolean,
   ): Promise<void> {
-    const failures = new Map<RequestType, unknown>();
+    const failures = new Map<Paused, unknown>();
     for (let round = 0; round < MOST_ROUNDS && !this.#closed; round += 1) {
       const made = (await this.#machine.outgoingRequests()) as LibraryRequest[];
       const requests = [...this.#kept.map(({ request }) => request), ...made];
+      this.#forgetPausesBut(requests);
       let sent = 0;
       for (const request of requests) {
-        const { type: kind } = request;
-        if (failures.has(kind) || (kinds !== null && !kinds.includes(kind))) continue;
+        if (kinds !== null && !kinds.includes(request.type)) continue;
+        const names = namesOf(request);
+        if (names.some((name) => failures.has(name))) continue;
         if (isQuery(request) && this.hidden.without(request.body) === null) continue;
-        const pause = this.#pauses.get(kind);
-        if (pause !== undefined && waits(pause)) {
-          failures.set(kind, pause.error);
+        const paused = names.find((name) => {
+          const pause = this.#pauses.get(name);
+          return pause !== undefined && waits(pause);
+        });
+        if (paused !== undefined) {
+          failures.set(paused, this.#pauses.get(paused)?.error);
           continue;
         }
         try {
           await this.send(request);
           this.#letGo(request);
-          this.#pauses.delete(kind);
+          for (const name of names) this.#pauses.delete(name);
           sent += 1;
         } catch (error) {
-          this.#noteFailure(request, error);
-          failures.set(kind, error);
+          failures.set(this.#noteFailure(request, error), error);
         }
       }
       if (sent === 0) break;
@@ -148,14 +155,27 @@ export class OutgoingRequests {
     for (const error of failures.values()) throw error;
   }
 
-  #noteFailure(request: LibraryRequest, error: unknown): void {
-    const pause = this.#pauses.get(request.type) ?? new Pause();
+  /** Begins a pause, and says of what. */
+  #noteFailure(request: LibraryRequest, error: unknown): Paused {
+    // What is wrong with one message is not wrong with the next, to other devices perhaps.
+    const paused = (isRefusal(error) ? namesOf(request).at(-1) : undefined) ?? request.type;
+    const pause = this.#pauses.get(paused) ?? new Pause();
     pause.begin(error);
-    this.#pauses.set(request.type, pause);
+    this.#pauses.set(paused, pause);
     const kept = this.#kept.find((other) => other.request === request);
-    if (kept === undefined || !isRefusal(error)) return;
-    kept.refusals += 1;
-    if (kept.refusals >= MOST_REFUSALS) this.#letGo(request);
+    if (kept !== undefined && isRefusal(error)) {
+      kept.refusals += 1;
+      if (kept.refusals >= MOST_REFUSALS) this.#letGo(request);
+    }
+    return paused;
+  }
+
+  /** Single requests that are not there any more need no pause. */
+  #forgetPausesBut(requests: readonly LibraryRequest[]): void {
+    const there = new Set<Paused>(requests.flatMap(namesOf));
+    for (const paused of this.#pauses.keys()) {
+      if (typeof paused === 'string' && !there.has(paused)) this.#pauses.delete(paused);
+    }
   }
 
   #letGo(request: LibraryRequest): void {
@@ -171,8 +191,8 @@ export class OutgoingRequests {
   }
 
   /** Tries again what could not be sent, when the first of the pauses is over. */
-  #tryAgain(kinds: Iterable<RequestType>): void {
-    const ends = [...kinds].map((kind) => this.#pauses.get(kind)?.until ?? Infinity);
+  #tryAgain(failed: Iterable<Paused>): void {
+    const ends = [...failed].map((paused) => this.#pauses.get(paused)?.until ?? Infinity);
     this.#flushAt(Math.min(...ends));
   }
 
@@ -216,6 +236,14 @@ export class OutgoingRequests {
     this.hidden.answered(answer);
     return answer;
   }
+}
+
+/**
+ * What a request can be paused as: the others are made anew each time they are asked for, so only
+ * of a message to devices it is known to be the same one.
+ */
+function namesOf({ type, id }: LibraryRequest): Paused[] {
+  return type === RequestType.ToDevice && id !== undefined ? [type, id] : [type];
 }
 
 function isQuery(request: LibraryRequest): request is KeysQueryRequest {

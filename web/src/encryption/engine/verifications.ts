@@ -73,6 +73,7 @@ export class Verifications {
     } catch (error) {
       for (const request of this.#requests) this.#send(request.cancel());
       this.#begin();
+      changed();
       throw error;
     }
     changed();

@@ -73,13 +73,15 @@ export class Writing {
     const before = await store.shared(channelId);
     const anew = before !== undefined && isToBeginAnew(before, request);
     if (anew) await machine.invalidateGroupSession(new RoomId(names.room(channelId)));
-    const reached = await this.#share(channelId, memberIds);
+    const { reached, failures } = await this.#share(channelId, memberIds);
     const unreachedAt = reached ? !anew && before?.unreachedAt : Date.now();
     await store.noteShared(channelId, {
       membersVersion,
       memberIds,
       ...(unreachedAt && { unreachedAt }),
     });
+    // Noted before: what did arrive is not sent again, and so not answered again.
+    for (const failure of failures) throw failure;
     const content = JSON.stringify({ msgtype: 'm.text', ...plaintext });
     const room = new RoomId(names.room(channelId));
     return JSON.parse(await machine.encryptRoomEvent(room, MESSAGE_TYPE, content)) as Envelope;
@@ -111,8 +113,14 @@ export class Writing {
     }
   }
 
-  /** Gives the key to the members' devices that lack it. Says whether it reached all of them. */
-  async #share(channelId: string, memberIds: readonly string[]): Promise<boolean> {
+  /**
+   * Gives the key to the members' devices that lack it. Says whether there was room for it in all
+   * mailboxes that were tried, and why others could not be.
+   */
+  async #share(
+    channelId: string,
+    memberIds: readonly string[],
+  ): Promise<{ reached: boolean; failures: unknown[] }> {
     const { machine, names, outgoing } = this.#context;
     const users = () => memberIds.map((id) => new UserId(names.user(id)));
     const claim = await machine.getMissingSessions(users());
@@ -126,13 +134,16 @@ export class Writing {
       users(),
       settings,
     );
-    const reached = await Promise.all(
+    const sent = await Promise.allSettled(
       requests.map(async (request) => {
         const { undelivered = {} } = JSON.parse(await outgoing.send(request)) as ToDeviceAnswer;
         return request.event_type !== KEY_TYPE || Object.keys(undelivered).length === 0;
       }),
     );
-    return !reached.includes(false);
+    return {
+      reached: !sent.some((result) => result.status === 'fulfilled' && !result.value),
+      failures: sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])),
+    };
   }
 }
 

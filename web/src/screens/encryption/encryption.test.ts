@@ -321,14 +321,18 @@ test('who joins is shown where one writes, until that is dismissed', async () =>
   expect(joined()).toBeUndefined();
   members = [ME, BOB, ZOE];
   sockets.last.say({ type: 'members_changed', channel_id: CHANNEL, members_version: 2 });
-  await waitFor(() => expect(joined()).toMatch(/^Zoë joined, and can read what is written here/));
+  await waitFor(() =>
+    expect(joined()).toMatch(/^Zoë \(@zoe\) joined, and can read what is written here/),
+  );
   const others = ['Carl', 'Dora', 'Eve', 'Finn'].map((display_name) => {
     const username = display_name.toLowerCase();
     return { ...ME, id: username, username, display_name };
   });
   members = [...members, ...others];
   sockets.last.say({ type: 'members_changed', channel_id: CHANNEL, members_version: 6 });
-  await waitFor(() => expect(joined()).toMatch(/^Zoë, Carl, Dora and 2 others joined/));
+  await waitFor(() =>
+    expect(joined()).toMatch(/^Zoë \(@zoe\), Carl \(@carl\), Dora \(@dora\) and 2 others joined/),
+  );
   await user.click(screen.getByRole('button', { name: 'Dismiss: somebody joined' }));
   await waitFor(() => expect(joined()).toBeUndefined());
 });

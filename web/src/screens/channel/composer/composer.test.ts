@@ -274,3 +274,21 @@ test('what waits for a changed identity goes on, also when that of somebody else
   await client.encryption.acknowledgeIdentity('bob');
   await waitFor(() => expect(posted).toHaveLength(1));
 });
+
+test('who came is named with the username, also who is gone again, and dismissing leads to the field', async () => {
+  const { client, user, field } = await openComposer({ messages: [written(1, 'hello')] });
+  await waitFor(() => expect(client.channels.members(CHANNEL).list).toHaveLength(3));
+  const here = [ME, BOB, ZOE];
+  const come = (name: string) => ({ ...BOB, id: name, username: name, display_name: 'Bob Miller' });
+  client.newcomers.observe(CHANNEL, [...here, come('mallory')]);
+  client.newcomers.observe(CHANNEL, [...here, come('carl'), come('dora')]);
+  const notice = (await screen.findByText(/from now on/)).closest<HTMLElement>('[role=status]');
+  expect(notice?.textContent?.replace(/\s+/g, ' ').trim()).toBe(
+    'Bob Miller (@carl) and Bob Miller (@dora) joined, and can read what is written here from now on. ' +
+      'Bob Miller (@mallory) joined and left again, and could read what was written here in between.',
+  );
+  await user.click(screen.getByRole('button', { name: 'Dismiss: somebody joined' }));
+  expect(screen.queryByText(/from now on/)).toBeNull();
+  expect(document.activeElement).toBe(field);
+  expect(client.newcomers.of(CHANNEL)).toEqual([]);
+});
