@@ -71,7 +71,16 @@ export class OwnIdentity {
     await tracking.know([names.userId]);
     const user = names.user(names.userId);
     const answer = await outgoing.send(machine.queryKeysForUsers([new UserId(user)]));
-    const { master_keys } = JSON.parse(answer) as { master_keys?: Record<string, unknown> };
+    const { device_keys, master_keys } = JSON.parse(answer) as Partial<
+      Record<'device_keys' | 'master_keys', Record<string, unknown>>
+    >;
+    // Without an answer it is not known whether there is an identity, which is not to be replaced.
+    if (device_keys === undefined) {
+      throw new EngineError(
+        'engine',
+        'Your account has more devices than the server shows at once. Sign out sessions that you do not use any more, and try again.',
+      );
+    }
     this.#published = master_keys?.[user] !== undefined;
   }
 
