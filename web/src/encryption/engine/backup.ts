@@ -136,6 +136,8 @@ export class Backup {
 
   async #use(key: BackupDecryptionKey, publicKey: string, version: string): Promise<void> {
     const { backupVersion } = await this.#machine.getBackupKeys();
+    // What is still under way to the one before does not count any more.
+    this.#version = null;
     // What is in the backup before is not in this one.
     if (backupVersion !== version) await this.#machine.disableBackup();
     await this.#machine.saveBackupDecryptionKey(key, version);
@@ -148,17 +150,22 @@ export class Backup {
   }
 
   async #upload(): Promise<void> {
-    while (!this.#closed) {
+    while (!this.#closed && this.#version !== null) {
       const request = await this.#machine.backupRoomKeys();
       if (request === undefined || request === null) return;
-      await this.#context.outgoing.send(request);
+      try {
+        await this.#context.outgoing.send(request);
+      } catch (error) {
+        // What became of a backup that was left meanwhile says nothing of the one now.
+        if (request.version === this.#version) throw error;
+      }
     }
   }
 
   #uploaded(): void {
     this.#uploading = null;
     this.#stopWaiting();
-    this.#show('ok');
+    if (this.#version !== null) this.#show('ok');
     if (!this.#again) return;
     this.#again = false;
     this.uploadSoon();

@@ -701,6 +701,29 @@ describe('a backup that takes no more keys', () => {
     await again.until(() => keysOf(alice) === 1);
   });
 
+  test('because another was begun meanwhile says nothing of that one', async () => {
+    const alice = await arrive();
+    const { length: reached } = server.calls;
+    let leave = () => {};
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    const [old] = backupsOf(alice);
+    server.underway = async (method, path) => {
+      if (method === 'PUT' && path.endsWith(`room_keys/keys?version=${old?.version}`)) await left;
+    };
+    const channel = server.openChannel(alice.userId);
+    await alice.write(channel, 'on its way to the old one');
+    await alice.until(() =>
+      server.calls.slice(reached).some((call) => call.includes('PUT /api/e2ee/room_keys/keys')),
+    );
+    await alice.engine.bootstrap(PASSWORD, true);
+    leave();
+    await alice.until(() => keysOf(alice) === 1);
+    expect(backupsOf(alice)).toHaveLength(1);
+    expect(alice.state.backup).toBe('ok');
+    await alice.write(server.openChannel(alice.userId), 'and another');
+    await alice.until(() => keysOf(alice) === 2);
+  });
+
   test('because another device has begun another takes the new recovery key', async () => {
     const alice = await arrive();
     const second = await signIn(alice.userId);
