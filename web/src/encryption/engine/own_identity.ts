@@ -48,14 +48,8 @@ export class OwnIdentity {
   async recovery(): Promise<RecoveryState> {
     const identity = await this.#identity();
     if (!this.#published || identity === undefined) return 'none';
-    const { store } = this.#context;
     const publicKey = publicKeyOf(identity);
-    const vouchedBy = await store.ownIdentity();
-    const another = vouchedBy !== publicKey;
-    const signed = await this.#isSigned();
-    this.#replaced = !signed && vouchedBy !== undefined && another;
-    if (!signed) return 'locked';
-    if (another) await store.noteOwnIdentity(publicKey);
+    if (!(await this.#isVouchedFor(identity))) return 'locked';
     this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKey);
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
   }
@@ -90,13 +84,14 @@ export class OwnIdentity {
    */
   async bootstrap(password: string, replace: boolean): Promise<void> {
     await this.ask();
-    const signed = await this.#isSigned();
-    if (this.#published && signed && this.#unfinished) return this.#finish();
+    const identity = await this.#identity();
+    const vouchedFor = identity !== undefined && (await this.#isVouchedFor(identity));
+    if (this.#published && vouchedFor && this.#unfinished) return this.#finish();
     if (!this.#published || replace) {
       await this.#make(password);
       return this.#finish();
     }
-    if (!signed) {
+    if (!vouchedFor) {
       throw new EngineError(
         'locked',
         'This account has an identity already: unlock this device with the recovery key, or replace the identity.',
@@ -204,6 +199,24 @@ export class OwnIdentity {
     const { machine, names } = this.#context;
     const identity = await machine.getIdentity(new UserId(names.user(names.userId)));
     return identity instanceof OwnUserIdentity ? identity : undefined;
+  }
+
+  /**
+   * Whether an identity that this device knows to be the user's vouches for it. That it does so is
+   * not enough: whoever replaces the identity can have the new one sign all devices. It has to be
+   * made, unlocked or verified here, which is noted, so that a later one is told apart.
+   */
+  async #isVouchedFor(identity: OwnUserIdentity): Promise<boolean> {
+    const { store } = this.#context;
+    const publicKey = publicKeyOf(identity);
+    const signed = await this.#isSigned();
+    let vouchedBy = await store.ownIdentity();
+    if (signed && vouchedBy !== publicKey && identity.isVerified()) {
+      await store.noteOwnIdentity(publicKey);
+      vouchedBy = publicKey;
+    }
+    this.#replaced = vouchedBy !== undefined && vouchedBy !== publicKey;
+    return signed && vouchedBy === publicKey;
   }
 
   async #isSigned(): Promise<boolean> {
