@@ -26,6 +26,8 @@ export class Backup {
   readonly #machine: OlmMachine;
   readonly #server: KeyServer;
   #version: string | null = null;
+  /** Versions in whose place another was begun. */
+  #left: string[] = [];
   #state: BackupState = 'ok';
   #uploading: Promise<void> | null = null;
   #again = false;
@@ -61,7 +63,10 @@ export class Backup {
     } else if (vouchedFor) await this.#lose();
   }
 
-  /** Begins a backup where there is none; `replace` begins anew in any case. */
+  /**
+   * Begins a backup where there is none; `replace` begins anew in any case. The one before stays
+   * until `deleteLeft`, since the recovery key opens that one until there is another.
+   */
   async begin(replace: boolean): Promise<void> {
     if (this.#version !== null && !replace) return;
     const old = await this.#server.backup();
@@ -75,9 +80,15 @@ export class Backup {
       ...authData,
       signatures: JSON.parse(signatures.asJSON()) as object,
     });
+    if (old !== null) this.#left.push(old.version);
     await this.#use(key, publicKeyBase64, version);
-    // Nothing opens it any more, or it is full. The new one counts also when it is left.
-    if (old !== null) await this.#server.deleteBackup(old.version).catch(() => {});
+  }
+
+  /** Deletes those in whose place another was begun. The new one counts also when they stay. */
+  async deleteLeft(): Promise<void> {
+    for (const version of this.#left.splice(0)) {
+      await this.#server.deleteBackup(version).catch(() => {});
+    }
   }
 
   /**

@@ -686,6 +686,34 @@ describe('a backup that takes no more keys', () => {
     },
   );
 
+  test('stays until a recovery key opens the one in its place', async () => {
+    const alice = await arrive();
+    const before = await alice.engine.makeRecoveryKey();
+    fill();
+    const channel = server.openChannel(alice.userId);
+    const message = await alice.write(channel, 'does not fit');
+    await alice.until(() => alice.state.backup === 'full');
+    server.fails = (method, path) =>
+      method === 'PUT' && path.includes('account_data')
+        ? new Problem(0, 'network', 'Away', 'Away')
+        : undefined;
+    const made = alice.engine.makeRecoveryKey();
+    await expect(made).rejects.toMatchObject({ status: 0 });
+    expect(alice.state.recovery).toBe('set_up');
+    expect(backupsOf(alice)).toHaveLength(2);
+    server.fails = () => undefined;
+    const again = await alice.reload();
+    cast.leaveAtTheEnd(again.engine);
+    expect(again.state.recovery).toBe('set_up');
+    const recoveryKey = await again.engine.makeRecoveryKey();
+    expect(recoveryKey).not.toBe(before);
+    expect(again.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    await again.until(() => keysOf(alice) === 1);
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(recoveryKey);
+    await second.until(async () => (await second.read(message)).state === 'clear');
+  });
+
   test('because it was deleted says so, also after a reload, and a new recovery key begins another', async () => {
     const alice = await arrive();
     await alice.engine.makeRecoveryKey();

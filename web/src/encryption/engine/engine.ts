@@ -211,9 +211,12 @@ export class Engine implements CryptoEngine {
   }
 
   async makeRecoveryKey(): Promise<string> {
-    const key = await this.#identity.makeRecoveryKey();
-    await this.#lookAgain();
-    return key;
+    try {
+      return await this.#identity.makeRecoveryKey();
+    } finally {
+      // Also when it fails: there may be another backup, which no recovery key opens yet.
+      await this.#lookAgain().catch(() => {});
+    }
   }
 
   async unlock(recoveryKey: string): Promise<void> {

@@ -10,6 +10,7 @@ import type { LibraryRequest, OutgoingRequests } from './outgoing';
 import {
   forgetRecoveryKey,
   hasRecoveryKey,
+  type Opened,
   openSecrets,
   type Secrets,
   sealSecrets,
@@ -48,9 +49,11 @@ export class OwnIdentity {
   async recovery(): Promise<RecoveryState> {
     const identity = await this.#identity();
     if (!this.#published || identity === undefined) return 'none';
-    const publicKey = publicKeyOf(identity);
     if (!(await this.#isVouchedFor(identity))) return 'locked';
-    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKey);
+    this.#hasRecoveryKey ??= await hasRecoveryKey(
+      this.#context.server,
+      await this.#opened(identity),
+    );
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
   }
 
@@ -123,8 +126,9 @@ export class OwnIdentity {
       userSigning: userSigningKey,
       backup: backupKey,
     };
-    const recoveryKey = await sealSecrets(server, publicKeyOf(identity), secrets);
+    const recoveryKey = await sealSecrets(server, await this.#opened(identity), secrets);
     this.#hasRecoveryKey = true;
+    await backup.deleteLeft();
     return recoveryKey;
   }
 
@@ -181,6 +185,8 @@ export class OwnIdentity {
     await tracking.renew();
     await this.ask();
     await backup.begin(true);
+    // Nothing opens it any more.
+    await backup.deleteLeft();
     this.#unfinished = false;
   }
 
@@ -193,6 +199,12 @@ export class OwnIdentity {
     if (uploadKeys !== undefined && uploadKeys !== null) await outgoing.send(uploadKeys);
     await server.uploadSigningKeys(requests.uploadSigningKeysRequest.body, password);
     await outgoing.send(requests.uploadSignaturesRequest);
+  }
+
+  /** What a recovery key has to open. */
+  async #opened(identity: OwnUserIdentity): Promise<Opened> {
+    const newest = await this.#context.server.backup();
+    return { identity: publicKeyOf(identity), backup: newest?.auth_data.public_key };
   }
 
   async #identity(): Promise<OwnUserIdentity | undefined> {
