@@ -775,6 +775,28 @@ describe('a backup that takes no more keys', () => {
     expect(again.state.backup).toBe('ok');
     await again.until(() => keysOf(alice) === 2);
   });
+
+  test('because another device began another and is gone gives way to one that is asked for', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    const channel = server.openChannel(alice.userId);
+    fill();
+    await second.write(channel, 'does not fit');
+    await second.until(() => second.state.backup === 'full');
+    await second.engine.makeRecoveryKey();
+    server.fails = () => undefined;
+    second.engine.close();
+    const message = await alice.write(channel, 'not in the new one');
+    await alice.until(() => alice.state.backup === 'lost');
+    const recoveryKey = await alice.engine.makeRecoveryKey(true);
+    expect(alice.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    expect(backupsOf(alice)).toHaveLength(1);
+    await alice.until(() => keysOf(alice) === 2);
+    const third = await signIn(alice.userId);
+    await third.engine.unlock(recoveryKey);
+    await third.until(async () => (await third.read(message)).state === 'clear');
+  });
 });
 
 test('a repeat of what was written here is refused here, too', async () => {

@@ -210,9 +210,9 @@ export class Engine implements CryptoEngine {
     await this.#look();
   }
 
-  async makeRecoveryKey(): Promise<string> {
+  async makeRecoveryKey(beginAnew = false): Promise<string> {
     try {
-      return await this.#identity.makeRecoveryKey();
+      return await this.#identity.makeRecoveryKey(beginAnew);
     } finally {
       // Also when it fails: there may be another backup, which no recovery key opens yet.
       await this.#lookAgain().catch(() => {});

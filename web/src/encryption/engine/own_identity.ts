@@ -103,15 +103,19 @@ export class OwnIdentity {
     await this.#context.backup.begin(false);
   }
 
-  /** Makes a new recovery key and seals the secrets with it. */
-  async makeRecoveryKey(): Promise<string> {
+  /**
+   * Makes a new recovery key and seals the secrets with it. `beginAnew` says that the user knows of
+   * no key of the backup that this device has lost.
+   */
+  async makeRecoveryKey(beginAnew: boolean): Promise<string> {
     const { machine, server, backup } = this.#context;
     const identity = await this.#identity();
     const keys = await machine.exportCrossSigningKeys();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
     const mayReplace = Boolean(masterKey && selfSigning && userSigningKey);
+    const givenUp = beginAnew && backup.state === 'lost';
     // One of an identity before is left when replacing it did not come to its end.
-    const useless = backup.state === 'full' || (await backup.isAlien());
+    const useless = givenUp || backup.state === 'full' || (await backup.isAlien());
     await backup.begin(mayReplace && useless);
     const backupKey = await backup.key();
     if (!identity || !masterKey || !selfSigning || !userSigningKey || !backupKey) {
