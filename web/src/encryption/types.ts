@@ -97,6 +97,8 @@ export type BackupState =
   | 'ok'
   /** The server takes no more keys into the backup. */
   | 'full'
+  /** There is one whose key this device has not got yet, from another device or a recovery key. */
+  | 'keyless'
   /** There is none any more, or another device has begun one whose key this device lacks. */
   | 'lost';
 

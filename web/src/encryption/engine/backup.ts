@@ -47,8 +47,8 @@ export class Backup {
   }
 
   /**
-   * Goes on with the backup that this device has the key of. When it has none, or another one is
-   * the newest, that is a loss only to a device that somebody vouches for: others are to get it.
+   * Goes on with the backup that this device has the key of. When another one is the newest, that
+   * is a loss only to a device that somebody vouches for: others are to get its key.
    */
   async resume(vouchedFor: boolean): Promise<void> {
     const { decryptionKey, backupVersion } = await this.#machine.getBackupKeys();
@@ -60,7 +60,17 @@ export class Backup {
       await this.#machine.enableBackupV1(publicKey, newest.version);
       this.#version = newest.version;
       this.uploadSoon();
-    } else if (vouchedFor) await this.#lose();
+    } else if (vouchedFor && newest !== null && decryptionKey === undefined) this.#show('keyless');
+    else if (vouchedFor) await this.#lose();
+  }
+
+  /** Somebody vouches for this device since a moment ago: it is to have the key of the backup. */
+  async vouchedFor(): Promise<void> {
+    const newest = await this.#server.backup();
+    const { decryptionKey } = await this.#machine.getBackupKeys();
+    // The key may have come meanwhile. Where there is no backup, one is perhaps being made.
+    if (this.#version !== null || newest === null) return;
+    this.#show(decryptionKey === undefined ? 'keyless' : 'lost');
   }
 
   /**

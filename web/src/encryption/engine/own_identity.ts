@@ -113,7 +113,7 @@ export class OwnIdentity {
     const keys = await machine.exportCrossSigningKeys();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
     const mayReplace = Boolean(masterKey && selfSigning && userSigningKey);
-    const givenUp = beginAnew && backup.state === 'lost';
+    const givenUp = beginAnew && (backup.state === 'lost' || backup.state === 'keyless');
     // One of an identity before is left when replacing it did not come to its end.
     const useless = givenUp || backup.state === 'full' || (await backup.isAlien());
     await backup.begin(mayReplace && useless);
