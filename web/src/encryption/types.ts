@@ -97,6 +97,8 @@ export type BackupState =
   | 'ok'
   /** The server takes no more keys into the backup. */
   | 'full'
+  /** There is one whose key this device has not got yet, from another device or a recovery key. */
+  | 'keyless'
   /** There is none any more, or another device has begun one whose key this device lacks. */
   | 'lost';
 
@@ -208,8 +210,11 @@ export interface CryptoEngine {
    * make an identity. An identity that exists is not replaced unless `replace` is given.
    */
   bootstrap(password: string, replace: boolean): Promise<void>;
-  /** Makes a recovery key, which is shown once. One that was made before opens nothing any more. */
-  makeRecoveryKey(): Promise<string>;
+  /**
+   * Makes a recovery key, which is shown once. One that was made before opens nothing any more.
+   * `beginAnew` gives a backup up whose key this device has lost, with what only that one holds.
+   */
+  makeRecoveryKey(beginAnew?: boolean): Promise<string>;
   /** Takes the secrets that the recovery key opens, and what they open. */
   unlock(recoveryKey: string): Promise<void>;
   devices(userId: string): Promise<EncryptionDevice[]>;

@@ -203,15 +203,15 @@ export class Encryption {
   /**
    * Makes the account's identity and its backup where they are missing, and a recovery key, which
    * is answered once and cannot be asked for again. Without an identity, and to replace one whose
-   * secrets are lost, the password is needed.
+   * secrets are lost, the password is needed. `beginAnew` gives a backup up whose key is lost.
    */
-  async setUpRecovery(password = ''): Promise<string> {
+  async setUpRecovery(password = '', beginAnew = false): Promise<string> {
     const engine = await this.askedEngine();
     const { state } = this.recovery;
     if (state === 'none' || state === 'locked') {
       await engine.bootstrap(password, state === 'locked');
     }
-    return engine.makeRecoveryKey();
+    return engine.makeRecoveryKey(beginAnew);
   }
 
   /** Unlocks a new device: takes the secrets and the history that the recovery key opens. */

@@ -26,6 +26,8 @@ export class Backup {
   readonly #machine: OlmMachine;
   readonly #server: KeyServer;
   #version: string | null = null;
+  /** Versions in whose place another was begun. */
+  #left: string[] = [];
   #state: BackupState = 'ok';
   #uploading: Promise<void> | null = null;
   #again = false;
@@ -45,8 +47,8 @@ export class Backup {
   }
 
   /**
-   * Goes on with the backup that this device has the key of. When it has none, or another one is
-   * the newest, that is a loss only to a device that somebody vouches for: others are to get it.
+   * Goes on with the backup that this device has the key of. When another one is the newest, that
+   * is a loss only to a device that somebody vouches for: others are to get its key.
    */
   async resume(vouchedFor: boolean): Promise<void> {
     const { decryptionKey, backupVersion } = await this.#machine.getBackupKeys();
@@ -58,10 +60,23 @@ export class Backup {
       await this.#machine.enableBackupV1(publicKey, newest.version);
       this.#version = newest.version;
       this.uploadSoon();
-    } else if (vouchedFor) await this.#lose();
+    } else if (vouchedFor && newest !== null && decryptionKey === undefined) this.#show('keyless');
+    else if (vouchedFor) await this.#lose();
   }
 
-  /** Begins a backup where there is none; `replace` begins anew in any case. */
+  /** Somebody vouches for this device since a moment ago: it is to have the key of the backup. */
+  async vouchedFor(): Promise<void> {
+    const newest = await this.#server.backup();
+    const { decryptionKey } = await this.#machine.getBackupKeys();
+    // The key may have come meanwhile. Where there is no backup, one is perhaps being made.
+    if (this.#version !== null || newest === null) return;
+    this.#show(decryptionKey === undefined ? 'keyless' : 'lost');
+  }
+
+  /**
+   * Begins a backup where there is none; `replace` begins anew in any case. The one before stays
+   * until `deleteLeft`, since the recovery key opens that one until there is another.
+   */
   async begin(replace: boolean): Promise<void> {
     if (this.#version !== null && !replace) return;
     const old = await this.#server.backup();
@@ -75,9 +90,15 @@ export class Backup {
       ...authData,
       signatures: JSON.parse(signatures.asJSON()) as object,
     });
+    if (old !== null) this.#left.push(old.version);
     await this.#use(key, publicKeyBase64, version);
-    // Nothing opens it any more, or it is full. The new one counts also when it is left.
-    if (old !== null) await this.#server.deleteBackup(old.version).catch(() => {});
+  }
+
+  /** Deletes those in whose place another was begun. The new one counts also when they stay. */
+  async deleteLeft(): Promise<void> {
+    for (const version of this.#left.splice(0)) {
+      await this.#server.deleteBackup(version).catch(() => {});
+    }
   }
 
   /**
@@ -136,6 +157,8 @@ export class Backup {
 
   async #use(key: BackupDecryptionKey, publicKey: string, version: string): Promise<void> {
     const { backupVersion } = await this.#machine.getBackupKeys();
+    // What is still under way to the one before does not count any more.
+    this.#version = null;
     // What is in the backup before is not in this one.
     if (backupVersion !== version) await this.#machine.disableBackup();
     await this.#machine.saveBackupDecryptionKey(key, version);
@@ -148,17 +171,22 @@ export class Backup {
   }
 
   async #upload(): Promise<void> {
-    while (!this.#closed) {
+    while (!this.#closed && this.#version !== null) {
       const request = await this.#machine.backupRoomKeys();
       if (request === undefined || request === null) return;
-      await this.#context.outgoing.send(request);
+      try {
+        await this.#context.outgoing.send(request);
+      } catch (error) {
+        // What became of a backup that was left meanwhile says nothing of the one now.
+        if (request.version === this.#version) throw error;
+      }
     }
   }
 
   #uploaded(): void {
     this.#uploading = null;
     this.#stopWaiting();
-    this.#show('ok');
+    if (this.#version !== null) this.#show('ok');
     if (!this.#again) return;
     this.#again = false;
     this.uploadSoon();

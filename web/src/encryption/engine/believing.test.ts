@@ -3,9 +3,9 @@ import 'fake-indexeddb/auto';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { Cast } from '../testing/people';
+import { Cast, type Person } from '../testing/people';
 import { RogueDevice } from '../testing/rogue_device';
-import type { ScriptedKeyServer } from '../testing/scripted_key_server';
+import { PASSWORD, type ScriptedKeyServer } from '../testing/scripted_key_server';
 
 let cast: Cast;
 let server: ScriptedKeyServer;
@@ -44,6 +44,41 @@ describe('a device that its owner does not vouch for', () => {
     server.device(ghost.deviceId).keys = null;
     await alice.deliver();
     expect(await alice.read(message)).toMatchObject({ state: 'refused' });
+  });
+});
+
+describe('an identity that took the place of one’s own', () => {
+  /** Somebody with the password replaces Alice's identity, and has it vouch for her device. */
+  async function replace(alice: Person): Promise<RogueDevice> {
+    const rogue = await RogueDevice.signIn(server, alice.userId);
+    cast.leaveAtTheEnd(rogue);
+    await rogue.vouch();
+    await rogue.vouchFor(alice.deviceId);
+    return rogue;
+  }
+
+  test('is noticed also when it vouches for the device', async () => {
+    const alice = await arrive();
+    const channel = server.openChannel(alice.userId);
+    await alice.write(channel, 'before');
+    await replace(alice);
+    await alice.until(() => alice.state.recovery === 'locked');
+    expect(alice.state.identityReplaced).toBe(true);
+    const written = alice.write(channel, 'a secret');
+    await expect(written).rejects.toMatchObject({ code: 'locked' });
+    const again = await alice.reload();
+    cast.leaveAtTheEnd(again.engine);
+    expect(again.state).toMatchObject({ recovery: 'locked', identityReplaced: true });
+    await expect(again.engine.bootstrap(PASSWORD, false)).rejects.toMatchObject({ code: 'locked' });
+  });
+
+  test('is not believed by a device that was new when it vouched for it', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await replace(second);
+    const again = await second.reload();
+    cast.leaveAtTheEnd(again.engine);
+    expect(again.state.recovery).toBe('locked');
   });
 });
 

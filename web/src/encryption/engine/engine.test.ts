@@ -345,6 +345,7 @@ describe('comparing pictures', () => {
     await compare(alice, second);
     await second.until(() => second.state.recovery === 'set_up');
     await second.until(async () => (await second.read(message)).state === 'clear');
+    await second.until(() => second.state.backup === 'ok');
   });
 
   test('unlocks a new device also when it is vouched for a while later', async () => {
@@ -641,7 +642,11 @@ test('a backup whose key has not come yet is not replaced by a recovery key', as
   // Its secrets come without the key of the backup.
   server.users.get(alice.userId)?.accountData.delete('m.megolm_backup.v1');
   await second.engine.unlock(recoveryKey);
-  await expect(second.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
+  await second.until(() => second.state.backup === 'keyless');
+  const again = await second.reload();
+  cast.leaveAtTheEnd(again.engine);
+  expect(again.state.backup).toBe('keyless');
+  await expect(again.engine.makeRecoveryKey()).rejects.toMatchObject({ code: 'locked' });
   expect(backups.at(-1)?.keys.size).toBe(1);
 });
 
@@ -686,6 +691,34 @@ describe('a backup that takes no more keys', () => {
     },
   );
 
+  test('stays until a recovery key opens the one in its place', async () => {
+    const alice = await arrive();
+    const before = await alice.engine.makeRecoveryKey();
+    fill();
+    const channel = server.openChannel(alice.userId);
+    const message = await alice.write(channel, 'does not fit');
+    await alice.until(() => alice.state.backup === 'full');
+    server.fails = (method, path) =>
+      method === 'PUT' && path.includes('account_data')
+        ? new Problem(0, 'network', 'Away', 'Away')
+        : undefined;
+    const made = alice.engine.makeRecoveryKey();
+    await expect(made).rejects.toMatchObject({ status: 0 });
+    expect(alice.state.recovery).toBe('set_up');
+    expect(backupsOf(alice)).toHaveLength(2);
+    server.fails = () => undefined;
+    const again = await alice.reload();
+    cast.leaveAtTheEnd(again.engine);
+    expect(again.state.recovery).toBe('set_up');
+    const recoveryKey = await again.engine.makeRecoveryKey();
+    expect(recoveryKey).not.toBe(before);
+    expect(again.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    await again.until(() => keysOf(alice) === 1);
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(recoveryKey);
+    await second.until(async () => (await second.read(message)).state === 'clear');
+  });
+
   test('because it was deleted says so, also after a reload, and a new recovery key begins another', async () => {
     const alice = await arrive();
     await alice.engine.makeRecoveryKey();
@@ -699,6 +732,29 @@ describe('a backup that takes no more keys', () => {
     await again.engine.makeRecoveryKey();
     expect(again.state.backup).toBe('ok');
     await again.until(() => keysOf(alice) === 1);
+  });
+
+  test('because another was begun meanwhile says nothing of that one', async () => {
+    const alice = await arrive();
+    const { length: reached } = server.calls;
+    let leave = () => {};
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    const [old] = backupsOf(alice);
+    server.underway = async (method, path) => {
+      if (method === 'PUT' && path.endsWith(`room_keys/keys?version=${old?.version}`)) await left;
+    };
+    const channel = server.openChannel(alice.userId);
+    await alice.write(channel, 'on its way to the old one');
+    await alice.until(() =>
+      server.calls.slice(reached).some((call) => call.includes('PUT /api/e2ee/room_keys/keys')),
+    );
+    await alice.engine.bootstrap(PASSWORD, true);
+    leave();
+    await alice.until(() => keysOf(alice) === 1);
+    expect(backupsOf(alice)).toHaveLength(1);
+    expect(alice.state.backup).toBe('ok');
+    await alice.write(server.openChannel(alice.userId), 'and another');
+    await alice.until(() => keysOf(alice) === 2);
   });
 
   test('because another device has begun another takes the new recovery key', async () => {
@@ -723,6 +779,28 @@ describe('a backup that takes no more keys', () => {
     await again.engine.unlock(recoveryKey);
     expect(again.state.backup).toBe('ok');
     await again.until(() => keysOf(alice) === 2);
+  });
+
+  test('because another device began another and is gone gives way to one that is asked for', async () => {
+    const alice = await arrive();
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    const channel = server.openChannel(alice.userId);
+    fill();
+    await second.write(channel, 'does not fit');
+    await second.until(() => second.state.backup === 'full');
+    await second.engine.makeRecoveryKey();
+    server.fails = () => undefined;
+    second.engine.close();
+    const message = await alice.write(channel, 'not in the new one');
+    await alice.until(() => alice.state.backup === 'lost');
+    const recoveryKey = await alice.engine.makeRecoveryKey(true);
+    expect(alice.state).toMatchObject({ recovery: 'unlocked', backup: 'ok' });
+    expect(backupsOf(alice)).toHaveLength(1);
+    await alice.until(() => keysOf(alice) === 2);
+    const third = await signIn(alice.userId);
+    await third.engine.unlock(recoveryKey);
+    await third.until(async () => (await third.read(message)).state === 'clear');
   });
 });
 

@@ -214,10 +214,13 @@ export class Engine implements CryptoEngine {
     await this.#look();
   }
 
-  async makeRecoveryKey(): Promise<string> {
-    const key = await this.#identity.makeRecoveryKey();
-    await this.#lookAgain();
-    return key;
+  async makeRecoveryKey(beginAnew = false): Promise<string> {
+    try {
+      return await this.#identity.makeRecoveryKey(beginAnew);
+    } finally {
+      // Also when it fails: there may be another backup, which no recovery key opens yet.
+      await this.#lookAgain().catch(() => {});
+    }
   }
 
   async unlock(recoveryKey: string): Promise<void> {
@@ -313,7 +316,7 @@ export class Engine implements CryptoEngine {
     await this.#outgoing.flush(RequestType.KeysUpload, RequestType.KeysQuery);
     await this.#identity.ask();
     this.#recovery = await this.#identity.recovery();
-    await this.#backup.resume(this.#recovery === 'set_up' || this.#recovery === 'unlocked');
+    await this.#backup.resume(isVouchedFor(this.#recovery));
   }
 
   async #identityUpdated(userId: string): Promise<void> {
@@ -345,11 +348,19 @@ export class Engine implements CryptoEngine {
     // What could not be read for want of a secret may be read now.
     if (before !== this.#recovery) this.#context.tell({ type: 'keys', sessionIds: null });
     this.#outgoing.flushSoon();
+    // That it is not known what became of the backup keeps nothing else from being done.
+    if (!isVouchedFor(before) && isVouchedFor(this.#recovery)) {
+      await this.#backup.vouchedFor().catch(() => {});
+    }
   }
 
   #show(): void {
     if (!this.#closed) this.#context.tell({ type: 'state', state: this.#state });
   }
+}
+
+function isVouchedFor(recovery: RecoveryState): boolean {
+  return recovery === 'set_up' || recovery === 'unlocked';
 }
 
 /** The library speaks of keys' ids and users; nothing of that belongs on a console. */

@@ -11,7 +11,7 @@ test('a thousand devices are asked for in parts, and told of as one', async () =
     const asked = Object.keys((JSON.parse(body) as { one_time_keys: object }).one_time_keys);
     if (asked.length > 500) {
       const errors = [{ pointer: '/one_time_keys', detail: 'must name at most 500 users' }];
-      throw new Problem(400, 'invalid_body', 'Invalid', 'Invalid', errors);
+      throw new Problem(422, 'invalid_body', 'Invalid', 'Invalid', errors);
     }
     sizes.push(asked.length);
     const keys = asked.map((user) => [user, { phone: { 'signed_curve25519:A': user } }]);
@@ -28,9 +28,9 @@ test('what is refused for another reason is not asked for again', async () => {
   let calls = 0;
   const server = new KeyServer(async () => {
     calls += 1;
-    throw new Problem(400, 'invalid_body', 'Invalid', 'Invalid', [{ pointer: '', detail: 'no' }]);
+    throw new Problem(422, 'invalid_body', 'Invalid', 'Invalid', [{ pointer: '', detail: 'no' }]);
   });
   const body = JSON.stringify({ one_time_keys: { '@a:b': { c: 'd' }, '@e:b': { f: 'd' } } });
-  await expect(server.claimKeys(body)).rejects.toMatchObject({ status: 400 });
+  await expect(server.claimKeys(body)).rejects.toMatchObject({ status: 422 });
   expect(calls).toBe(1);
 });

@@ -16,7 +16,8 @@ export async function inHalves(
   try {
     return await call(body);
   } catch (error) {
-    const halves = isTooMuch(error, field) ? halvesOf(field, body) : null;
+    const tooLarge = asProblem(error).status === 413;
+    const halves = tooLarge || isTooMuch(error, field) ? halvesOf(field, body) : null;
     if (halves === null) throw error;
     const answers: Members[] = [];
     for (const half of halves) {
@@ -28,10 +29,8 @@ export async function inHalves(
 
 /** Whether the server refuses a call for nothing but the number of those that it names. */
 export function isTooMuch(error: unknown, field: string): boolean {
-  const { status, errors } = asProblem(error);
-  return (
-    status === 413 || (status === 400 && errors.some(({ pointer }) => pointer === `/${field}`))
-  );
+  const { code, errors } = asProblem(error);
+  return code === 'invalid_body' && errors.some(({ pointer }) => pointer === `/${field}`);
 }
 
 /** The same call for the one half and for the other; null if it names one only. */

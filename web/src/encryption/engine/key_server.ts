@@ -56,6 +56,7 @@ export class KeyServer {
         return await this.#exchange('POST', '/api/e2ee/keys/query', half);
       } catch (error) {
         // One user with more devices than the server shows does not keep the others from writing.
+        // Whoever asks for that user alone sees that nothing is said of devices.
         if (isTooMuch(error, 'device_keys') && asksForOne(half)) return '{}';
         throw error;
       }

@@ -4,7 +4,7 @@ import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Cast, type Person } from '../testing/people';
-import { type ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
+import { PASSWORD, type ScriptedKeyServer, SERVER_NAME } from '../testing/scripted_key_server';
 
 let cast: Cast;
 let server: ScriptedKeyServer;
@@ -147,6 +147,17 @@ describe('a channel with more members than the server takes in one call', () => 
     const message = await alice.write(channel, 'hello');
     await bob.deliver();
     expect(await bob.text(message)).toBe('hello');
+  });
+});
+
+describe('an account with more devices than are shown', () => {
+  test('is not taken for one without an identity', async () => {
+    const alice = await arrive();
+    server.mostDevices.query = 1;
+    await expect(signIn(alice.userId)).rejects.toThrow(/more devices/);
+    const identity = JSON.stringify(server.users.get(alice.userId)?.crossSigning);
+    await expect(alice.engine.bootstrap(PASSWORD, false)).rejects.toThrow(/more devices/);
+    expect(JSON.stringify(server.users.get(alice.userId)?.crossSigning)).toBe(identity);
   });
 });
 

@@ -10,6 +10,7 @@ import type { LibraryRequest, OutgoingRequests } from './outgoing';
 import {
   forgetRecoveryKey,
   hasRecoveryKey,
+  type Opened,
   openSecrets,
   type Secrets,
   sealSecrets,
@@ -48,15 +49,11 @@ export class OwnIdentity {
   async recovery(): Promise<RecoveryState> {
     const identity = await this.#identity();
     if (!this.#published || identity === undefined) return 'none';
-    const { store } = this.#context;
-    const publicKey = publicKeyOf(identity);
-    const vouchedBy = await store.ownIdentity();
-    const another = vouchedBy !== publicKey;
-    const signed = await this.#isSigned();
-    this.#replaced = !signed && vouchedBy !== undefined && another;
-    if (!signed) return 'locked';
-    if (another) await store.noteOwnIdentity(publicKey);
-    this.#hasRecoveryKey ??= await hasRecoveryKey(this.#context.server, publicKey);
+    if (!(await this.#isVouchedFor(identity))) return 'locked';
+    this.#hasRecoveryKey ??= await hasRecoveryKey(
+      this.#context.server,
+      await this.#opened(identity),
+    );
     return this.#hasRecoveryKey ? 'unlocked' : 'set_up';
   }
 
@@ -71,7 +68,16 @@ export class OwnIdentity {
     await tracking.know([names.userId]);
     const user = names.user(names.userId);
     const answer = await outgoing.send(machine.queryKeysForUsers([new UserId(user)]));
-    const { master_keys } = JSON.parse(answer) as { master_keys?: Record<string, unknown> };
+    const { device_keys, master_keys } = JSON.parse(answer) as Partial<
+      Record<'device_keys' | 'master_keys', Record<string, unknown>>
+    >;
+    // Without an answer it is not known whether there is an identity, which is not to be replaced.
+    if (device_keys === undefined) {
+      throw new EngineError(
+        'engine',
+        'Your account has more devices than the server shows at once. Sign out sessions that you do not use any more, and try again.',
+      );
+    }
     this.#published = master_keys?.[user] !== undefined;
   }
 
@@ -81,13 +87,14 @@ export class OwnIdentity {
    */
   async bootstrap(password: string, replace: boolean): Promise<void> {
     await this.ask();
-    const signed = await this.#isSigned();
-    if (this.#published && signed && this.#unfinished) return this.#finish();
+    const identity = await this.#identity();
+    const vouchedFor = identity !== undefined && (await this.#isVouchedFor(identity));
+    if (this.#published && vouchedFor && this.#unfinished) return this.#finish();
     if (!this.#published || replace) {
       await this.#make(password);
       return this.#finish();
     }
-    if (!signed) {
+    if (!vouchedFor) {
       throw new EngineError(
         'locked',
         'This account has an identity already: unlock this device with the recovery key, or replace the identity.',
@@ -96,15 +103,19 @@ export class OwnIdentity {
     await this.#context.backup.begin(false);
   }
 
-  /** Makes a new recovery key and seals the secrets with it. */
-  async makeRecoveryKey(): Promise<string> {
+  /**
+   * Makes a new recovery key and seals the secrets with it. `beginAnew` says that the user knows of
+   * no key of the backup that this device has lost.
+   */
+  async makeRecoveryKey(beginAnew: boolean): Promise<string> {
     const { machine, server, backup } = this.#context;
     const identity = await this.#identity();
     const keys = await machine.exportCrossSigningKeys();
     const { masterKey, self_signing_key: selfSigning, userSigningKey } = keys ?? {};
     const mayReplace = Boolean(masterKey && selfSigning && userSigningKey);
+    const givenUp = beginAnew && (backup.state === 'lost' || backup.state === 'keyless');
     // One of an identity before is left when replacing it did not come to its end.
-    const useless = backup.state === 'full' || (await backup.isAlien());
+    const useless = givenUp || backup.state === 'full' || (await backup.isAlien());
     await backup.begin(mayReplace && useless);
     const backupKey = await backup.key();
     if (!identity || !masterKey || !selfSigning || !userSigningKey || !backupKey) {
@@ -119,8 +130,9 @@ export class OwnIdentity {
       userSigning: userSigningKey,
       backup: backupKey,
     };
-    const recoveryKey = await sealSecrets(server, publicKeyOf(identity), secrets);
+    const recoveryKey = await sealSecrets(server, await this.#opened(identity), secrets);
     this.#hasRecoveryKey = true;
+    await backup.deleteLeft();
     return recoveryKey;
   }
 
@@ -177,6 +189,8 @@ export class OwnIdentity {
     await tracking.renew();
     await this.ask();
     await backup.begin(true);
+    // Nothing opens it any more.
+    await backup.deleteLeft();
     this.#unfinished = false;
   }
 
@@ -191,10 +205,34 @@ export class OwnIdentity {
     await outgoing.send(requests.uploadSignaturesRequest);
   }
 
+  /** What a recovery key has to open. */
+  async #opened(identity: OwnUserIdentity): Promise<Opened> {
+    const newest = await this.#context.server.backup();
+    return { identity: publicKeyOf(identity), backup: newest?.auth_data.public_key };
+  }
+
   async #identity(): Promise<OwnUserIdentity | undefined> {
     const { machine, names } = this.#context;
     const identity = await machine.getIdentity(new UserId(names.user(names.userId)));
     return identity instanceof OwnUserIdentity ? identity : undefined;
+  }
+
+  /**
+   * Whether an identity that this device knows to be the user's vouches for it. That it does so is
+   * not enough: whoever replaces the identity can have the new one sign all devices. It has to be
+   * made, unlocked or verified here, which is noted, so that a later one is told apart.
+   */
+  async #isVouchedFor(identity: OwnUserIdentity): Promise<boolean> {
+    const { store } = this.#context;
+    const publicKey = publicKeyOf(identity);
+    const signed = await this.#isSigned();
+    let vouchedBy = await store.ownIdentity();
+    if (signed && vouchedBy !== publicKey && identity.isVerified()) {
+      await store.noteOwnIdentity(publicKey);
+      vouchedBy = publicKey;
+    }
+    this.#replaced = vouchedBy !== undefined && vouchedBy !== publicKey;
+    return signed && vouchedBy === publicKey;
   }
 
   async #isSigned(): Promise<boolean> {

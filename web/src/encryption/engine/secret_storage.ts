@@ -42,14 +42,28 @@ interface KeyDescription {
   mac: string;
   /** The public key of the identity whose secrets it opens. Other programs do not note it. */
   identity?: string;
+  /** The public key of the backup that it opens. */
+  backup?: string;
 }
 
-/** Whether the user has a recovery key that opens the secrets of this identity. */
-export async function hasRecoveryKey(server: KeyServer, identity: string): Promise<boolean> {
+/** What a recovery key opens, by the public keys. */
+export interface Opened {
+  identity: string;
+  /** Undefined if there is none. */
+  backup: string | undefined;
+}
+
+/** Whether the user has a recovery key that opens these. */
+export async function hasRecoveryKey(
+  server: KeyServer,
+  { identity, backup }: Opened,
+): Promise<boolean> {
   const keyId = await defaultKeyId(server);
   if (keyId === null) return false;
   const description = await server.accountData<KeyDescription>(descriptionType(keyId));
-  return description !== null && (description.identity ?? identity) === identity;
+  if (description === null || (description.identity ?? identity) !== identity) return false;
+  // When making it came to no end, the newest backup is one that it does not open.
+  return backup === undefined || (description.backup ?? backup) === backup;
 }
 
 /** There is no recovery key any more: what it opened belongs to an identity that was replaced. */
@@ -57,10 +71,10 @@ export async function forgetRecoveryKey(server: KeyServer): Promise<void> {
   await server.deleteAccountData(DEFAULT_KEY);
 }
 
-/** Seals the secrets of an identity with a new recovery key, and answers it. */
+/** Seals the secrets of what it is to open with a new recovery key, and answers it. */
 export async function sealSecrets(
   server: KeyServer,
-  identity: string,
+  { identity, backup }: Opened,
   secrets: Secrets,
 ): Promise<string> {
   const key = crypto.getRandomValues(new Uint8Array(32));
@@ -68,7 +82,8 @@ export async function sealSecrets(
   const before = await defaultKeyId(server);
   const check = await encrypt(CHECK, key, '');
   const { iv, mac } = check;
-  const description: KeyDescription = { algorithm: ALGORITHM, iv, mac, identity };
+  const opened = backup === undefined ? { identity } : { identity, backup };
+  const description: KeyDescription = { algorithm: ALGORITHM, iv, mac, ...opened };
   await server.putAccountData(descriptionType(keyId), description);
   const sealed = new Map<string, Sealed>();
   for (const [name, type] of Object.entries(SECRETS)) {

@@ -46,6 +46,16 @@ export class RogueDevice {
     await this.#outgoing.send(requests.uploadSignaturesRequest);
   }
 
+  /** Vouches for another device of its user, with the identity that it has made. */
+  async vouchFor(deviceId: string): Promise<void> {
+    const user = () => new UserId(nameOf(this.server.device(this.deviceId).userId));
+    await this.machine.updateTrackedUsers([user()]);
+    await this.#outgoing.flush(RequestType.KeysQuery);
+    const device = await this.machine.getDevice(user(), new DeviceId(deviceId));
+    if (device === undefined) throw new Error(`no device ${deviceId}`);
+    await this.#outgoing.send(await device.verify());
+  }
+
   /** Gives its key to all devices of the members, and sends whatever `content` is. */
   async write(channelId: string, content: object): Promise<SealedMessage> {
     const { members, membersVersion } = this.server.channel(channelId);

@@ -434,5 +434,5 @@ function count(byUser: Record<string, object>): number {
 
 function tooMany(pointer: string): Problem {
   const detail = 'must name fewer';
-  return new Problem(400, 'invalid_body', 'Invalid body', detail, [{ pointer, detail }]);
+  return new Problem(422, 'invalid_body', 'Invalid body', detail, [{ pointer, detail }]);
 }

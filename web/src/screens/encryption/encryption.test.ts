@@ -272,6 +272,18 @@ test('a backup that is gone is hinted at, and the newer recovery key puts it rig
   expect(screen.queryByText(/backup of your keys/)).toBeNull();
 });
 
+test('a backup whose key nobody has gives way to another, after it was said what is lost', async () => {
+  const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
+    engine.current = { ...engine.current, backup: 'lost' };
+  });
+  await user.click(await screen.findByRole('button', { name: 'Back up again' }));
+  await user.click(await screen.findByRole('button', { name: /no newer key/ }));
+  await screen.findByText(/Another backup is begun/);
+  await user.click(screen.getByRole('button', { name: 'Make a recovery key' }));
+  await screen.findByRole('dialog', { name: 'Your recovery key' });
+  expect(engine.calls).toContain('makeRecoveryKey anew');
+});
+
 test('starting over that stops half way says what is missing, and goes on from there', async () => {
   const { user, engine } = await openChannel([written(1, 'hello', BOB)], (engine) => {
     engine.current = { ...engine.current, recovery: 'locked' };

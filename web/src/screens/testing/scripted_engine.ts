@@ -128,8 +128,8 @@ export class ScriptedEngine implements CryptoEngine {
     this.set({ recovery: 'set_up' });
   }
 
-  async makeRecoveryKey(): Promise<string> {
-    this.calls.push('makeRecoveryKey');
+  async makeRecoveryKey(beginAnew = false): Promise<string> {
+    this.calls.push(beginAnew ? 'makeRecoveryKey anew' : 'makeRecoveryKey');
     if (this.failures.makeRecoveryKey) throw this.failures.makeRecoveryKey;
     this.set({ recovery: 'unlocked', identityReplaced: false, backup: 'ok' });
     return this.recoveryKey;

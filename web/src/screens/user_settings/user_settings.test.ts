@@ -152,6 +152,7 @@ test('what encryption protects, and what it does not, is said', async () => {
 
 test.each([
   ['full', /takes no more keys into your backup/, 'Begin another backup'],
+  ['keyless', /has not got the key of your backup yet/, 'Use the recovery key'],
   ['lost', /another device of yours has begun another one/, 'Back up again'],
 ] as const)(
   'a backup that is %s is told, with what to do about it',
