@@ -1,7 +1,8 @@
 //! Telling open sockets that something changed. Happens after the change was committed; when
 //! it fails the change stands, and clients learn of it at their next request.
 
-use crate::domain::ids::{ChannelId, CommunityId, NotificationId, SessionId, UserId};
+use crate::domain::ids::{ChannelId, CommunityId, MessageId, NotificationId, SessionId, UserId};
+use crate::domain::message::Message;
 use crate::domain::secrets::InviteCode;
 use crate::http::state::ApiState;
 use crate::protocol::{Close, ReadNotifications, ServerFrame};
@@ -43,12 +44,11 @@ impl ApiState {
     /// Somebody used an invite, which may have been done or not: tells the same people, who look.
     pub(super) async fn announce_perhaps_newcomer(&self, user: UserId, code: &InviteCode) {
         self.device_lists.announce_joined(user).await;
-        let community = self.store.find_invite_community(code).await;
-        let Ok(Some(community)) = community else {
+        let Some(community) = logged(self.store.find_invite_community(code).await) else {
             return;
         };
-        let channels = self.store.list_channels(community, user).await;
-        for channel in channels.into_iter().flatten().filter(|it| it.joined) {
+        let channels = logged(self.store.list_channels(community, user).await);
+        for channel in channels.iter().filter(|it| it.joined) {
             self.announce_perhaps_joined(channel.id, user);
         }
         self.announce_membership(community).await;
@@ -175,18 +175,27 @@ impl ApiState {
         }
     }
 
+    /// A message as it is now, after a change of it of which nobody knows whether it was made.
+    pub(super) async fn message_in_doubt(
+        &self,
+        channel: ChannelId,
+        message: MessageId,
+    ) -> Option<Message> {
+        logged(self.store.find_message(channel, message).await)
+    }
+
     async fn seers_online(&self, channel: ChannelId) -> Vec<UserId> {
         let online = self.sessions.users_online();
         logged(self.store.channel_seers_among(channel, &online).await)
     }
 }
 
-fn logged(found: Result<Vec<UserId>, StoreError>) -> Vec<UserId> {
+fn logged<T: Default>(found: Result<T, StoreError>) -> T {
     found.unwrap_or_else(|error| {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "a change could not be announced"
         );
-        Vec::new()
+        T::default()
     })
 }

@@ -127,11 +127,10 @@ pub(super) async fn remove(
         )),
         Err(error) => {
             // It may be deleted all the same.
-            match state.store.find_message(channel, message).await {
-                Ok(Some(found)) if found.deleted => {
-                    turn.announce_deletion(found.seq, message).await;
-                }
-                Ok(_) | Err(_) => {}
+            if let Some(found) = state.message_in_doubt(channel, message).await
+                && found.deleted
+            {
+                turn.announce_deletion(found.seq, message).await;
             }
             Err(error.into())
         }

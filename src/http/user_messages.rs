@@ -219,7 +219,7 @@ pub(super) async fn edit(
         Err(error) => {
             state.limits.give_back_message(caller.id());
             // It may be edited all the same.
-            if let Ok(Some(found)) = state.store.find_message(channel, message).await
+            if let Some(found) = state.message_in_doubt(channel, message).await
                 && !found.deleted
             {
                 turn.announce_edit(&found, members_version).await;

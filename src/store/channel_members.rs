@@ -122,7 +122,8 @@ impl Store {
     }
 }
 
-/// Puts a user into a channel whose lock the transaction holds. The last thing that it writes: see [`note_changes`](super::encryption::note_changes).
+/// Puts a user into a channel whose lock the transaction holds. The last thing that it writes: see
+/// [`note_changes`](super::encryption::note_changes).
 pub(super) async fn add_to_channel(
     transaction: &Transaction<'_>,
     channel: ChannelId,

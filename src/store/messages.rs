@@ -14,7 +14,7 @@ const BEFORE: &str = include_str!("../../sql/queries/messages/list_before.sql");
 const AFTER: &str = include_str!("../../sql/queries/messages/list_after.sql");
 const REPLAY: &str = include_str!("../../sql/queries/messages/replay.sql");
 const FIND_AUTHOR: &str = include_str!("../../sql/queries/messages/find_author.sql");
-const FIND: &str = include_str!("../../sql/queries/messages/find.sql");
+const FIND: &str = include_str!("../../sql/queries/ledger/find_messages.sql");
 const EDIT: &str = include_str!("../../sql/queries/messages/edit.sql");
 const MARK_DELETED: &str = include_str!("../../sql/queries/messages/mark_deleted.sql");
 const BLANK_PREVIEWS: &str = include_str!("../../sql/queries/notifications/blank_previews.sql");
@@ -190,7 +190,7 @@ impl Store {
         channel: ChannelId,
         message: MessageId,
     ) -> Result<Option<Message>, StoreError> {
-        let row = self.row(FIND, &[&channel, &message]).await?;
+        let row = self.row(FIND, &[&vec![channel], &vec![message]]).await?;
         row.as_ref().map(rows::message).transpose()
     }
 
