@@ -12,6 +12,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use uuid::fmt::Hyphenated;
 
 use entries::Entries;
 
@@ -26,7 +27,10 @@ const MAX_DEPTH: usize = 8;
 
 /// An encrypted message, exactly as its author's device sent it. Cloning it copies no bytes.
 #[derive(Clone)]
-pub struct Envelope(Arc<RawValue>);
+pub struct Envelope(Arc<Text>);
+
+/// In the box that the parser made: an `Arc` of the text itself would be a copy of it.
+struct Text(Box<RawValue>);
 
 /// Why something is no envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +77,7 @@ impl Envelope {
             .map_err(|error| whole(format!("cannot be read: {error}")))?;
         let faults = faults(&entries, device);
         if faults.is_empty() {
-            Ok(Self(raw.into()))
+            Ok(Self(Arc::new(Text(raw))))
         } else {
             Err(EnvelopeRefused::NotEncrypted(faults))
         }
@@ -84,13 +88,13 @@ impl Envelope {
     /// # Errors
     /// When it is not JSON.
     pub fn stored(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(|raw| Self(raw.into()))
+        RawValue::from_string(text).map(|raw| Self(Arc::new(Text(raw))))
     }
 
     /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        self.0.0.get()
     }
 }
 
@@ -102,7 +106,7 @@ impl fmt::Debug for Envelope {
 
 impl Serialize for Envelope {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.0.serialize(serializer)
     }
 }
 
@@ -175,11 +179,17 @@ fn refuse_text(key: &str, text: &str, device: SessionId) -> Option<String> {
         "ciphertext" if !is_unpadded_base64(text) => {
             Some("must be a Megolm message in unpadded base64".to_owned())
         }
-        "device_id" if text != device.to_string() => {
+        "device_id" if !is_written(device, text) => {
             Some("must be the id of the session that sends it".to_owned())
         }
         _ => None,
     }
+}
+
+/// Whether a text is a device's id as the server writes it.
+fn is_written(device: SessionId, text: &str) -> bool {
+    let mut buffer = [0; Hyphenated::LENGTH];
+    text == device.0.hyphenated().encode_lower(&mut buffer)
 }
 
 /// Whether each byte is one of base64. All of them are looked at, without a branch, so that the

@@ -51,7 +51,8 @@ id!(
     ChannelId
 );
 id!(
-    /// A message. Its name, never a cursor: the cursor is the channel's [`Seq`].
+    /// A message. Its name, never a cursor: the cursor is the channel's [`Seq`]. That of a user's
+    /// message follows from what its device called the send.
     MessageId
 );
 id!(

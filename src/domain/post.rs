@@ -11,7 +11,7 @@ use super::webhook::WebhookPost;
 /// A post that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct Post {
-    /// The id the message will have; made before anything is written, so that a lost
+    /// The id the message will have; known before anything is written, so that a lost
     /// connection can be followed by looking whether it is there.
     pub message_id: MessageId,
     /// Where.
@@ -35,12 +35,22 @@ impl Post {
     /// Makes a post to a channel and gives it its id.
     #[must_use]
     pub fn new(channel_id: ChannelId, source: PostSource) -> Self {
+        let message_id = match &source {
+            PostSource::Webhook(_) => MessageId::generate(),
+            PostSource::User(post) => post.txn_id.message_id(channel_id, post.author.device_id),
+        };
         Self {
-            message_id: MessageId::generate(),
+            message_id,
             channel_id,
             created_at: Timestamp::now(),
             source,
         }
+    }
+
+    /// Whether a person wrote it.
+    #[must_use]
+    pub fn is_of_user(&self) -> bool {
+        matches!(self.source, PostSource::User(_))
     }
 
     /// For how many posts it counts while it waits: one for every 16 KiB, so that what waits is

@@ -16,8 +16,6 @@ const EXPIRE_TO_DEVICE_TRANSACTIONS: &str =
 const EXPIRE_CLAIMED_KEYS: &str =
     include_str!("../../sql/queries/housekeeping/expire_claimed_keys.sql");
 const EXPIRE_INVITES: &str = include_str!("../../sql/queries/housekeeping/expire_invites.sql");
-const EXPIRE_TRANSACTIONS: &str =
-    include_str!("../../sql/queries/housekeeping/expire_transactions.sql");
 const EMPTY_MESSAGES: &str = include_str!("../../sql/queries/housekeeping/empty_messages.sql");
 const EMPTY_NOTIFICATIONS: &str =
     include_str!("../../sql/queries/housekeeping/empty_notifications.sql");
@@ -33,9 +31,6 @@ const FIND_DELETED_COMMUNITIES: &str =
     include_str!("../../sql/queries/housekeeping/find_deleted_communities.sql");
 const DROP_COMMUNITIES: &str = include_str!("../../sql/queries/housekeeping/drop_communities.sql");
 
-/// Days after which a device that repeats a send, sends anew. Longer than any client tries without
-/// its user's doing.
-const TRANSACTION_DAYS: u32 = 7;
 /// Rows that one statement removes at most.
 const CHUNK_ROWS: i64 = 1000;
 /// Deleted channels, or communities, that one round looks at.
@@ -75,10 +70,6 @@ impl Store {
         );
         self.expire_to_device(swept).await?;
         swept.add(self.execute(EXPIRE_INVITES, &[&CHUNK_ROWS]).await?);
-        swept.add(
-            self.execute(EXPIRE_TRANSACTIONS, &[&days(TRANSACTION_DAYS), &CHUNK_ROWS])
-                .await?,
-        );
         self.empty_deleted_channels(swept).await?;
         self.empty_deleted_communities(swept).await?;
         self.expire_sessions(session_idle_days, swept).await

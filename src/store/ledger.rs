@@ -8,10 +8,11 @@ mod batch;
 mod columns;
 mod doubt;
 mod members;
+mod repeats;
 mod transaction;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 
@@ -22,6 +23,7 @@ use crate::domain::message::Message;
 use crate::domain::notification::Alert;
 use crate::domain::post::{Post, Posted, Rejection};
 use members::MembersCache;
+use repeats::Repeats;
 use transaction::Attempt;
 
 /// How often a transaction is tried that the database asks to try again.
@@ -35,6 +37,7 @@ pub struct LedgerStore {
     /// database's own limits, so that normally the database decides.
     round_trip: Duration,
     members: Arc<MembersCache>,
+    repeats: Arc<Repeats>,
 }
 
 /// A post that is in the database.
@@ -76,6 +79,16 @@ pub enum PostOutcome {
     Failed(WriteError),
 }
 
+impl PostOutcome {
+    /// Where the post was written, if it was.
+    fn written_at(&self) -> Option<Posted> {
+        match self {
+            Self::Committed(post) => Some(post.posted()),
+            _ => None,
+        }
+    }
+}
+
 /// Why a whole batch has no outcomes.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -104,6 +117,7 @@ impl LedgerStore {
             pool: connect::pool(url, &settings)?,
             round_trip,
             members: Arc::new(MembersCache::new()),
+            repeats: Arc::default(),
         })
     }
 
@@ -146,9 +160,23 @@ impl LedgerStore {
 
     async fn write_together(&self, posts: &[Arc<Post>]) -> Result<Together, WriteError> {
         let mut tries = 0;
+        let mut look = false;
         loop {
-            match transaction::attempt(&self.pool, self.round_trip, &self.members, posts).await {
-                Attempt::Committed(outcomes) => return Ok(Together::Written(outcomes)),
+            look |= self.repeats.are_expected(Instant::now());
+            let (pool, round_trip) = (&self.pool, self.round_trip);
+            match transaction::attempt(pool, round_trip, &self.members, posts, look).await {
+                Attempt::Committed(outcomes) => {
+                    let repeated = |it: &PostOutcome| matches!(it, PostOutcome::Repeated(_));
+                    if outcomes.iter().any(repeated) {
+                        self.repeats.expect(Instant::now());
+                    }
+                    return Ok(Together::Written(outcomes));
+                }
+                Attempt::LookFirst => {
+                    tracing::debug!(posts = posts.len(), "repeats are looked for");
+                    look = true;
+                    self.repeats.expect(Instant::now());
+                }
                 Attempt::DataRefused(reason) => return Ok(Together::DataRefused(reason)),
                 Attempt::Unwritten(error @ StoreError::Contended(_))
                     if tries < CONTENTION_RETRIES =>
@@ -160,12 +188,18 @@ impl LedgerStore {
                 Attempt::Unwritten(error) => return Err(WriteError::NotWritten(error)),
                 Attempt::InDoubt(error, outcomes) => {
                     tracing::warn!(%error, posts = posts.len(), "the connection was lost while committing");
-                    let written =
-                        |outcome: &PostOutcome| matches!(outcome, PostOutcome::Committed(_));
-                    // One transaction wrote them, so if one of them is there, all is as decided. If
-                    // nothing was to be written, it is so in any case.
-                    if outcomes.iter().any(written) {
-                        doubt::find(&self.pool, self.round_trip, posts).await?;
+                    let places: Vec<Posted> = outcomes
+                        .iter()
+                        .filter_map(PostOutcome::written_at)
+                        .collect();
+                    // If nothing was to be written, all is as decided in any case.
+                    if !places.is_empty() {
+                        let found = doubt::find(&self.pool, self.round_trip, posts).await?;
+                        // One transaction wrote them, so if one is there as decided, all are.
+                        let as_decided = |found: &CommittedPost| places.contains(&found.posted());
+                        if !found.iter().any(as_decided) {
+                            return Err(WriteError::NotWritten(error));
+                        }
                     }
                     return Ok(Together::Written(outcomes));
                 }

@@ -72,6 +72,7 @@ mod socket_subscribe;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
+mod user_messages_batch;
 mod user_messages_bounds;
 mod user_messages_crash;
 mod user_messages_edits;

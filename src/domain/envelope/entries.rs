@@ -31,6 +31,9 @@ impl Entries<'_> {
     }
 }
 
+/// As many as an envelope usually has, or a few more.
+const USUAL: usize = 8;
+
 /// A value in an envelope, as far as the server looks at it.
 enum Entry<'a> {
     Text(Cow<'a, str>),
@@ -129,7 +132,7 @@ impl<'de> Deserialize<'de> for Entries<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
+                let mut entries = Vec::with_capacity(USUAL);
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }

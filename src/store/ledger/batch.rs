@@ -1,13 +1,13 @@
 //! A batch between its two round trips: what was read, and what follows from it. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_postgres::Row;
 
 use super::members::{MembersState, Names};
 use crate::domain::ids::{
-    ChannelId, CommunityId, NotificationId, Seq, SessionId, UserId, WebhookId,
+    ChannelId, CommunityId, MessageId, NotificationId, Seq, SessionId, UserId, WebhookId,
 };
 use crate::domain::message::{Message, MessageBody, UserAuthor, WebhookAuthor};
 use crate::domain::notification::{Alert, Notification, NotificationKind, preview};
@@ -32,50 +32,47 @@ struct LiveWebhook {
     usage_due: bool,
 }
 
-/// What is known of who sent a user's post.
-#[derive(Clone, Copy, Default)]
-struct AuthorState {
-    /// Whether the session has not ended.
-    signed_in: bool,
-    /// Where the message is that the device sent under the same transaction id.
-    sent_before: Option<Posted>,
-}
-
 /// What the first round trip read.
 pub(super) struct Facts {
     channels: BTreeMap<ChannelId, LockedChannel>,
     webhooks: HashMap<(ChannelId, WebhookId), LiveWebhook>,
-    /// One for each post of a user, in their order.
-    authors: Vec<AuthorState>,
+    /// Devices whose sessions have ended.
+    signed_out: HashSet<SessionId>,
+    /// Users' messages that were sent before, as far as they were looked for.
+    sent: HashMap<(ChannelId, MessageId), Posted>,
 }
 
-/// What the first round trip looks up besides the channels: each webhook once, each post of a user.
+/// What the first round trip looks up besides the channels: webhooks and devices, each once, and
+/// perhaps the messages that posts of users would be.
 #[derive(Default)]
-pub(super) struct Wanted<'a> {
+pub(super) struct Wanted {
     webhook_channels: Vec<ChannelId>,
     webhooks: Vec<WebhookId>,
-    author_channels: Vec<ChannelId>,
+    message_channels: Vec<ChannelId>,
+    messages: Vec<MessageId>,
     devices: Vec<SessionId>,
-    txn_ids: Vec<&'a str>,
 }
 
-impl<'a> Wanted<'a> {
-    pub(super) fn by(posts: &'a [Arc<Post>]) -> Self {
+impl Wanted {
+    pub(super) fn by(posts: &[Arc<Post>], look_for_repeats: bool) -> Self {
         let mut wanted = Self::default();
-        let mut webhooks = BTreeSet::new();
+        let (mut webhooks, mut devices) = (BTreeSet::new(), BTreeSet::new());
         for post in posts {
             match &post.source {
                 PostSource::Webhook(webhook) => {
                     webhooks.insert((post.channel_id, webhook.webhook_id));
                 }
                 PostSource::User(user) => {
-                    wanted.author_channels.push(post.channel_id);
-                    wanted.devices.push(user.author.device_id);
-                    wanted.txn_ids.push(user.txn_id.as_str());
+                    devices.insert(user.author.device_id);
+                    if look_for_repeats {
+                        wanted.message_channels.push(post.channel_id);
+                        wanted.messages.push(post.message_id);
+                    }
                 }
             }
         }
         (wanted.webhook_channels, wanted.webhooks) = webhooks.into_iter().unzip();
+        wanted.devices = devices.into_iter().collect();
         wanted
     }
 
@@ -85,11 +82,15 @@ impl<'a> Wanted<'a> {
             .then(|| -> Vec<Parameter<'_>> { vec![&self.webhook_channels, &self.webhooks] })
     }
 
-    /// The parameters of the look at the authors, if there are any.
-    pub(super) fn author_parameters(&self) -> Option<Vec<Parameter<'_>>> {
-        (!self.devices.is_empty()).then(|| -> Vec<Parameter<'_>> {
-            vec![&self.author_channels, &self.devices, &self.txn_ids]
-        })
+    /// The parameters of the look at the devices, if there are any.
+    pub(super) fn device_parameters(&self) -> Option<Vec<Parameter<'_>>> {
+        (!self.devices.is_empty()).then(|| -> Vec<Parameter<'_>> { vec![&self.devices] })
+    }
+
+    /// The parameters of the look for messages that are there already, if they are looked for.
+    pub(super) fn message_parameters(&self) -> Option<Vec<Parameter<'_>>> {
+        (!self.messages.is_empty())
+            .then(|| -> Vec<Parameter<'_>> { vec![&self.message_channels, &self.messages] })
     }
 }
 
@@ -97,8 +98,8 @@ impl Facts {
     pub(super) fn read(
         channels: &[Row],
         webhooks: &[Row],
-        authors: &[Row],
-        wanted: &Wanted<'_>,
+        signed_out: &[Row],
+        repeated: &[Row],
     ) -> Result<Self, StoreError> {
         let channels = channels.iter().map(|row| {
             let channel = LockedChannel {
@@ -120,10 +121,21 @@ impl Facts {
             };
             Ok(((row.try_get("channel_id")?, row.try_get("id")?), webhook))
         });
+        let signed_out = signed_out.iter().map(|row| Ok(row.try_get("id")?));
+        let repeated = repeated.iter().map(|row| {
+            let posted = Posted {
+                message_id: row.try_get("id")?,
+                channel_id: row.try_get("channel_id")?,
+                seq: row.try_get("seq")?,
+                created_at: row.try_get("created_at")?,
+            };
+            Ok(((posted.channel_id, posted.message_id), posted))
+        });
         Ok(Self {
             channels: channels.collect::<Result<_, StoreError>>()?,
             webhooks: webhooks.collect::<Result<_, StoreError>>()?,
-            authors: read_authors(authors, &wanted.author_channels)?,
+            signed_out: signed_out.collect::<Result<_, StoreError>>()?,
+            sent: repeated.collect::<Result<_, StoreError>>()?,
         })
     }
 
@@ -136,26 +148,16 @@ impl Facts {
     }
 
     /// Gives each post that stands its place, and decides whom it alerts.
-    pub(super) fn decide<'a>(mut self, posts: &'a [Arc<Post>], names: &Names<'_>) -> Decided<'a> {
+    pub(super) fn decide(mut self, posts: &[Arc<Post>], names: &Names<'_>) -> Decided {
         let mut decided = Decided::default();
-        // What this batch writes for devices, which may send the same twice in it.
-        let mut sent = HashMap::new();
-        let mut authors = std::mem::take(&mut self.authors).into_iter();
+        let of_users = posts.iter().filter(|post| post.is_of_user()).count();
+        self.sent.reserve(of_users);
         for post in posts {
             let outcome = match &post.source {
                 PostSource::Webhook(webhook) => {
                     self.decide_webhook(post, webhook, names, &mut decided)
                 }
-                PostSource::User(user) => {
-                    let mut author = authors.next().unwrap_or_default();
-                    let key = (post.channel_id, user.author.device_id, user.txn_id.as_str());
-                    author.sent_before = author.sent_before.or(sent.get(&key).copied());
-                    let outcome = self.decide_user(post, user, author, names, &mut decided);
-                    if let Ok(committed) = &outcome {
-                        sent.insert(key, committed.posted());
-                    }
-                    outcome
-                }
+                PostSource::User(user) => self.decide_user(post, user, names, &mut decided),
             };
             decided.outcomes.push(
                 outcome.map_or_else(|refused| refused, |it| PostOutcome::Committed(it.into())),
@@ -169,7 +171,7 @@ impl Facts {
         post: &Post,
         webhook_post: &WebhookPost,
         names: &Names<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
     ) -> Result<CommittedPost, PostOutcome> {
         let gone = PostOutcome::Rejected(Rejection::WebhookGone);
         let key = (post.channel_id, webhook_post.webhook_id);
@@ -199,24 +201,27 @@ impl Facts {
         Ok(channel.commit(post, body, alerts))
     }
 
-    fn decide_user<'a>(
+    fn decide_user(
         &mut self,
         post: &Post,
-        user_post: &'a UserPost,
-        author: AuthorState,
+        user_post: &UserPost,
         names: &Names<'_>,
-        decided: &mut Decided<'a>,
+        decided: &mut Decided,
     ) -> Result<CommittedPost, PostOutcome> {
-        if !author.signed_in {
+        let UserAuthor {
+            user_id,
+            username,
+            device_id,
+            ..
+        } = &*user_post.author;
+        if self.signed_out.contains(device_id) {
             return Err(PostOutcome::Rejected(Rejection::SignedOut));
         }
         // Before anything that may have changed since: a repeat gets the first answer.
-        if let Some(posted) = author.sent_before {
-            return Err(PostOutcome::Repeated(posted));
+        let key = (post.channel_id, post.message_id);
+        if let Some(posted) = self.sent.get(&key) {
+            return Err(PostOutcome::Repeated(*posted));
         }
-        let UserAuthor {
-            user_id, username, ..
-        } = &*user_post.author;
         let is_member = names.member(post.channel_id, username) == Some(*user_id);
         let channel = self.channels.get_mut(&post.channel_id);
         let Some(channel) = channel.filter(|_| is_member) else {
@@ -227,49 +232,22 @@ impl Facts {
             return Err(PostOutcome::Rejected(changed));
         }
         channel.take_place(post.channel_id, decided);
-        decided.txn_ids.push(user_post.txn_id.as_str());
         let body = MessageBody::User {
             author: user_post.author.clone(),
             encrypted: true,
             envelope: Some(user_post.envelope.clone()),
             edited_at: None,
         };
-        Ok(channel.commit(post, body, Vec::new()))
+        let committed = channel.commit(post, body, Vec::new());
+        // A device may send the same twice in one batch.
+        self.sent.insert(key, committed.posted());
+        Ok(committed)
     }
-}
-
-/// Reads what is known of the authors, whose posts are to the channels in `channels`. There is a row
-/// where something is special.
-fn read_authors(rows: &[Row], channels: &[ChannelId]) -> Result<Vec<AuthorState>, StoreError> {
-    let usual = AuthorState {
-        signed_in: true,
-        sent_before: None,
-    };
-    let mut authors = vec![usual; channels.len()];
-    for row in rows {
-        let at: i64 = row.try_get("at")?;
-        // Counted from 1.
-        let at = usize::try_from(at - 1).unwrap_or(usize::MAX);
-        let (Some(author), Some(channel_id)) = (authors.get_mut(at), channels.get(at)) else {
-            let unasked = format!("a row about post {at} of {}", channels.len());
-            return Err(StoreError::Unexpected(unasked));
-        };
-        author.signed_in = row.try_get("signed_in")?;
-        if let Some(message_id) = row.try_get("message_id")? {
-            author.sent_before = Some(Posted {
-                message_id,
-                channel_id: *channel_id,
-                seq: row.try_get("seq")?,
-                created_at: row.try_get("created_at")?,
-            });
-        }
-    }
-    Ok(authors)
 }
 
 impl LockedChannel {
     /// Moves the channel's head to the next place.
-    fn take_place(&mut self, id: ChannelId, decided: &mut Decided<'_>) {
+    fn take_place(&mut self, id: ChannelId, decided: &mut Decided) {
         self.last_seq = self.last_seq.next();
         decided.heads.insert(id, self.last_seq);
     }
@@ -330,10 +308,24 @@ fn alert(
 
 /// What the second round trip writes.
 #[derive(Default)]
-pub(super) struct Decided<'a> {
+pub(super) struct Decided {
     pub(super) outcomes: Vec<PostOutcome>,
-    /// What devices call the posts of users that are written, in their order.
-    pub(super) txn_ids: Vec<&'a str>,
     pub(super) heads: BTreeMap<ChannelId, Seq>,
     pub(super) used: BTreeSet<(ChannelId, WebhookId)>,
+}
+
+impl Decided {
+    /// Whether a post was refused for what may have changed since it was sent for the first time, if
+    /// it was: a repeat gets its first answer.
+    pub(super) fn refuses_unless_repeated(&self) -> bool {
+        self.outcomes.iter().any(|outcome| {
+            let PostOutcome::Rejected(rejection) = outcome else {
+                return false;
+            };
+            matches!(
+                rejection,
+                Rejection::NotAMember | Rejection::MembersChanged(_)
+            )
+        })
+    }
 }

@@ -33,8 +33,6 @@ pub(super) struct UserMessages<'a> {
     user_ids: Vec<UserId>,
     device_ids: Vec<SessionId>,
     envelopes: Vec<&'a str>,
-    /// What the devices called them.
-    txn_ids: Vec<&'a str>,
     created_at: Vec<Timestamp>,
 }
 
@@ -62,12 +60,11 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn of(decided: &'a Decided<'_>) -> Self {
+    pub(super) fn of(decided: &'a Decided) -> Self {
         let mut columns = Self::default();
-        let mut txn_ids = decided.txn_ids.iter();
         for outcome in &decided.outcomes {
             if let PostOutcome::Committed(post) = outcome {
-                columns.add_message(post, &mut txn_ids);
+                columns.add_message(post);
                 for alert in &post.alerts {
                     columns.notifications.add(alert);
                 }
@@ -76,8 +73,7 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    /// Adds a message; if it is a user's, the next of `txn_ids` is what its device calls it.
-    fn add_message(&mut self, post: &'a CommittedPost, txn_ids: &mut std::slice::Iter<'a, &str>) {
+    fn add_message(&mut self, post: &'a CommittedPost) {
         let message = &post.message;
         match &message.body {
             MessageBody::Webhook {
@@ -114,7 +110,6 @@ impl<'a> Columns<'a> {
                 columns
                     .envelopes
                     .push(envelope.as_ref().map_or("", |it| it.as_str()));
-                columns.txn_ids.extend(txn_ids.next());
                 columns.created_at.push(message.created_at);
             }
         }
@@ -141,7 +136,7 @@ impl WebhookMessages<'_> {
 }
 
 impl UserMessages<'_> {
-    /// The parameters of their insert, with what their devices are answered, if there are any.
+    /// The parameters of their insert, if there are any.
     pub(super) fn parameters(&self) -> Option<Vec<Parameter<'_>>> {
         (!self.ids.is_empty()).then(|| -> Vec<Parameter<'_>> {
             vec![
@@ -152,7 +147,6 @@ impl UserMessages<'_> {
                 &self.device_ids,
                 &self.envelopes,
                 &self.created_at,
-                &self.txn_ids,
             ]
         })
     }

@@ -23,7 +23,8 @@ const FIND_ALERTS: &str = include_str!("../../../sql/queries/ledger/find_alerts.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks for posts on a new connection until the database answers, and returns those that are there.
+/// Looks for posts on a new connection until the database answers, and returns those that are there,
+/// written by this very post rather than by one that it repeats.
 ///
 /// # Errors
 /// When none of them is there, or when that cannot be known.
@@ -73,7 +74,14 @@ async fn look_up(pool: &Pool, posts: &[Arc<Post>]) -> Result<Vec<CommittedPost>,
     let found = connection
         .query(&find_messages, &[&channel_ids, &ids])
         .await?;
-    let messages: Vec<Message> = found.iter().map(rows::message).collect::<Result<_, _>>()?;
+    let mut messages: Vec<Message> = found.iter().map(rows::message).collect::<Result<_, _>>()?;
+    // What a repeat repeats has its id too, and was there before.
+    messages.retain(|message| {
+        let is_of = |post: &Arc<Post>| {
+            (post.message_id, post.created_at) == (message.id, message.created_at)
+        };
+        posts.iter().any(is_of)
+    });
     let mentioned: Vec<UserId> = messages
         .iter()
         .flat_map(|message| message.body.mentions().iter().copied())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use fail::fail_point;
-use futures_util::future::{try_join, try_join4, try_join5};
+use futures_util::future::{try_join, try_join5};
 use tokio::time::timeout;
 use tokio_postgres::{Error, Row, Statement};
 
@@ -21,7 +21,8 @@ use crate::store::{Parameter, PostOutcome, StoreError};
 pub(super) const LOCK_CHANNELS: &str =
     include_str!("../../../sql/queries/ledger/lock_channels.sql");
 const FIND_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/find_webhooks.sql");
-const FIND_AUTHORS: &str = include_str!("../../../sql/queries/ledger/find_authors.sql");
+const FIND_SIGNED_OUT: &str = include_str!("../../../sql/queries/ledger/find_signed_out.sql");
+const FIND_REPEATED: &str = include_str!("../../../sql/queries/ledger/find_repeated.sql");
 const LIST_MEMBERS: &str = include_str!("../../../sql/queries/ledger/list_members.sql");
 const FIND_MENTIONED: &str = include_str!("../../../sql/queries/ledger/find_mentioned.sql");
 const INSERT_WEBHOOK_MESSAGES: &str =
@@ -36,6 +37,9 @@ const TOUCH_WEBHOOKS: &str = include_str!("../../../sql/queries/ledger/touch_web
 /// What one try came to.
 pub(super) enum Attempt {
     Committed(Vec<PostOutcome>),
+    /// Nothing was written, because one of the posts, which were not looked for, may be there already,
+    /// or is refused unless it is.
+    LookFirst,
     /// Nothing was written, because of what a post contains.
     DataRefused(String),
     /// Nothing was written, for a reason outside the posts.
@@ -64,6 +68,17 @@ impl OpenTransaction {
         // Returns to the pool when dropped.
         drop(self.0.take());
     }
+
+    /// Ends it without effect, so that the connection can be used again.
+    async fn roll_back(self, round_trip: Duration) {
+        let done = match &self.0 {
+            Some(connection) => timeout(round_trip, connection.batch_execute("rollback")).await,
+            None => return,
+        };
+        if let Ok(Ok(())) = done {
+            self.ended();
+        }
+    }
 }
 
 impl Drop for OpenTransaction {
@@ -74,17 +89,24 @@ impl Drop for OpenTransaction {
     }
 }
 
+/// Tries to write `posts`. Those of users are looked for first if `look_for_repeats` says so.
 pub(super) async fn attempt(
     pool: &Pool,
     round_trip: Duration,
     members: &MembersCache,
     posts: &[Arc<Post>],
+    look_for_repeats: bool,
 ) -> Attempt {
-    let (open, decided) = match begin(pool, round_trip, members, posts).await {
+    let begun = begin(pool, round_trip, members, posts, look_for_repeats).await;
+    let (open, decided) = match begun {
         Ok(begun) => begun,
         Err(StoreError::Refused(reason)) => return Attempt::DataRefused(reason),
         Err(error) => return Attempt::Unwritten(error),
     };
+    if !look_for_repeats && decided.refuses_unless_repeated() {
+        open.roll_back(round_trip).await;
+        return Attempt::LookFirst;
+    }
     fail_point!("ledger_before_commit");
     let written = match &open.0 {
         Some(connection) => timeout(round_trip, write(connection, &decided)).await,
@@ -95,6 +117,14 @@ pub(super) async fn attempt(
         Ok(Ok(())) => {
             open.ended();
             Attempt::Committed(decided.outcomes)
+        }
+        // The database says of one statement what its key refuses, and of those behind it that the
+        // transaction has failed; which is heard first is chance.
+        Ok(Err(StoreError::Refused(_) | StoreError::Conflict(_)))
+            if !look_for_repeats && posts.iter().any(|post| post.is_of_user()) =>
+        {
+            open.roll_back(round_trip).await;
+            Attempt::LookFirst
         }
         Ok(Err(error)) => match error {
             // These are answers of a database that is alive: the transaction was rolled back.
@@ -117,18 +147,20 @@ pub(super) async fn attempt(
 /// Opens the transaction, takes the fences and reads what the posts depend on. The statements
 /// leave together; each sees what was committed before it began, so those after the lock see
 /// every change that the lock waited for.
-async fn begin<'a>(
+async fn begin(
     pool: &Pool,
     round_trip: Duration,
     members: &MembersCache,
-    posts: &'a [Arc<Post>],
-) -> Result<(OpenTransaction, Decided<'a>), StoreError> {
+    posts: &[Arc<Post>],
+    look_for_repeats: bool,
+) -> Result<(OpenTransaction, Decided), StoreError> {
     let connection = pool.get().await?;
     let prepare = |sql| connection.prepare_cached(sql);
-    let (lock, find_webhooks, find_authors) = (
+    let (lock, find_webhooks, find_signed_out, find_repeated) = (
         prepare(LOCK_CHANNELS).await?,
         prepare(FIND_WEBHOOKS).await?,
-        prepare(FIND_AUTHORS).await?,
+        prepare(FIND_SIGNED_OUT).await?,
+        prepare(FIND_REPEATED).await?,
     );
     let channel_ids: Vec<ChannelId> = posts
         .iter()
@@ -136,19 +168,20 @@ async fn begin<'a>(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let wanted = Wanted::by(posts);
+    let wanted = Wanted::by(posts, look_for_repeats);
 
     let open = OpenTransaction::on(connection);
     let client = open.connection()?;
     let read = async {
-        let ((), channels, webhooks, authors) = try_join4(
+        let ((), channels, webhooks, signed_out, repeated) = try_join5(
             client.batch_execute("begin"),
             client.query(&lock, &[&channel_ids]),
             query_if(client, find_webhooks, wanted.webhook_parameters()),
-            query_if(client, find_authors, wanted.author_parameters()),
+            query_if(client, find_signed_out, wanted.device_parameters()),
+            query_if(client, find_repeated, wanted.message_parameters()),
         )
         .await?;
-        let facts = Facts::read(&channels, &webhooks, &authors, &wanted)?;
+        let facts = Facts::read(&channels, &webhooks, &signed_out, &repeated)?;
         let names = find_names(client, members, &facts, posts).await?;
         Ok::<_, StoreError>(facts.decide(posts, &names))
     };
@@ -199,7 +232,7 @@ async fn find_names<'a>(
 }
 
 /// Writes what was decided, and commits.
-async fn write(connection: &Object, decided: &Decided<'_>) -> Result<(), StoreError> {
+async fn write(connection: &Object, decided: &Decided) -> Result<(), StoreError> {
     let prepare = |sql| connection.prepare_cached(sql);
     let columns = Columns::of(decided);
     let (webhook_messages, user_messages, notifications) = (

@@ -171,20 +171,25 @@ impl TestDatabase {
 
     /// Returns as soon as a statement waits for a lock that another transaction holds.
     pub(crate) async fn until_something_waits_for_a_lock(&self) {
+        self.until_locks_are_waited_for(1).await;
+    }
+
+    /// Returns as soon as so many statements wait for locks that other transactions hold.
+    pub(crate) async fn until_locks_are_waited_for(&self, statements: i64) {
         let database = self.connect().await;
         let statement = "select count(*) from pg_stat_activity \
              where datname = current_database() and wait_event_type = 'Lock'";
         let waits = async {
             loop {
                 let row = database.query_one(statement, &[]).await.expect("a count");
-                if row.get::<_, i64>(0) > 0 {
+                if row.get::<_, i64>(0) >= statements {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let waits = tokio::time::timeout(Duration::from_secs(20), waits).await;
-        assert!(waits.is_ok(), "nothing waits for a lock");
+        assert!(waits.is_ok(), "too few wait for a lock");
     }
 }
 
