@@ -93,14 +93,22 @@ async fn read_bounded(
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let mut too_large = declared.is_some_and(|length: usize| length > max_bytes);
     let mut read = 0;
-    let mut body = BytesMut::new();
+    // Most bodies come in one chunk, which is taken as it is.
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
             .map_err(|error| Problem::invalid_field("", format!("the body broke off: {error}")))?;
         read += chunk.len();
         too_large |= read > max_bytes;
         if !too_large {
-            body.extend_from_slice(&chunk);
+            if first.is_empty() {
+                first = chunk;
+                continue;
+            }
+            if joined.is_empty() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&chunk);
         } else if read > max_bytes.max(DRAINED_BYTES) {
             break;
         }
@@ -111,7 +119,11 @@ async fn read_bounded(
             format!("The body of this call has at most {max_bytes} bytes."),
         ));
     }
-    Ok(body.freeze())
+    Ok(if joined.is_empty() {
+        first
+    } else {
+        joined.freeze()
+    })
 }
 
 fn is_json(request: &HttpRequest) -> bool {

@@ -1,5 +1,6 @@
 //! Who makes a request.
 
+use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::Either;
 
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::UserAuthor;
@@ -26,6 +28,9 @@ pub(in crate::http) enum Credential {
     /// The cookie, which a browser sends for any page: a change needs a same-origin request.
     Cookie,
 }
+
+/// What takes a look at the database.
+type LookedUp<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// A signed-in caller.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl Caller {
 
 impl FromRequest for Caller {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = LookedUp<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -95,6 +100,37 @@ impl Author {
         let found = state.find_session(self.token).await?;
         Ok(Caller::of(found, self.credential))
     }
+
+    fn remembered(request: &HttpRequest) -> Result<Option<Self>, Problem> {
+        let presented = Presented::by(request)?;
+        let token = presented.token.hash();
+        let session = presented.state.remembered_sessions.get(&token);
+        let fresh = session.filter(|session| session.at.elapsed() < REMEMBERED_FOR);
+        let Some(session) = fresh else {
+            return Ok(None);
+        };
+        presented.check_origin(request)?;
+        Ok(Some(Self::of(session, token, presented.credential)))
+    }
+
+    async fn look_up(request: HttpRequest) -> Result<Self, Problem> {
+        let presented = Presented::by(&request)?;
+        let (state, token) = (presented.state, presented.token.hash());
+        let at = Instant::now();
+        let found = state.find_session(token).await?;
+        let session = RememberedSession::of(found, at);
+        state.remembered_sessions.insert(token, session.clone());
+        presented.check_origin(&request)?;
+        Ok(Self::of(session, token, presented.credential))
+    }
+
+    fn of(session: RememberedSession, token: TokenHash, credential: Credential) -> Self {
+        Self {
+            shown: session.author,
+            token,
+            credential,
+        }
+    }
 }
 
 impl RememberedSession {
@@ -114,32 +150,14 @@ impl RememberedSession {
 
 impl FromRequest for Author {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Either<Ready<Result<Self, Problem>>, LookedUp<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let presented = Presented::by(&request)?;
-            let (state, token) = (presented.state, presented.token.hash());
-            let remembered = state.remembered_sessions.get(&token);
-            let fresh = remembered.filter(|session| session.at.elapsed() < REMEMBERED_FOR);
-            let session = match fresh {
-                Some(session) => session,
-                None => {
-                    let at = Instant::now();
-                    let found = state.find_session(token).await?;
-                    let session = RememberedSession::of(found, at);
-                    state.remembered_sessions.insert(token, session.clone());
-                    session
-                }
-            };
-            presented.check_origin(&request)?;
-            Ok(Self {
-                shown: session.author,
-                token,
-                credential: presented.credential,
-            })
-        })
+        // Almost always remembered, and then there is nothing to wait for.
+        match Self::remembered(request).transpose() {
+            Some(remembered) => Either::Left(ready(remembered)),
+            None => Either::Right(Box::pin(Self::look_up(request.clone()))),
+        }
     }
 }
 
