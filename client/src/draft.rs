@@ -37,8 +37,9 @@ impl Draft {
     }
 
     /// The same under a transaction id of the caller's, such as the name of what it tells of. For a
-    /// program that keeps its session and may be started anew while it sends: within 7 days the
-    /// server writes nothing twice that the session sends to a channel under one id.
+    /// program that keeps its session and may be started anew while it sends: the server writes
+    /// nothing twice that the session sends to a channel under one id, however late, so an id is
+    /// never to be used again for another message.
     #[must_use]
     pub fn under(self, transaction_id: TransactionId) -> Self {
         Self {

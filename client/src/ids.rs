@@ -54,10 +54,11 @@ pub struct NoTransactionId;
 impl TransactionId {
     const MOST_CHARACTERS: usize = 64;
 
-    /// One that nobody has used.
+    /// One that nobody has used. It begins with the time, so that the server finds what was sent at
+    /// about the same time close together.
     #[must_use]
     pub fn random() -> Self {
-        Self(Uuid::new_v4().to_string())
+        Self(Uuid::now_v7().to_string())
     }
 
     /// The text.
