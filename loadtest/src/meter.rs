@@ -57,6 +57,23 @@ pub(crate) struct Usage {
     threads: usize,
 }
 
+impl Usage {
+    /// This and a further time, one after the other.
+    pub(crate) fn and(self, next: Self) -> Self {
+        let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        let wall = self.wall + next.wall;
+        let idle = |usage: Self| Some(usage.idle_share? * usage.wall);
+        Self {
+            wall,
+            server: sum(self.server, next.server),
+            postgres: sum(self.postgres, next.postgres),
+            driver: sum(self.driver, next.driver),
+            idle_share: sum(idle(self), idle(next)).map(|idle| idle / wall),
+            threads: self.threads,
+        }
+    }
+}
+
 impl Meter {
     /// From now on.
     pub(crate) fn start(self) -> Running {

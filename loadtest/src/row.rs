@@ -57,6 +57,41 @@ impl Row {
         }
     }
 
+    /// One row of what was measured in several turns: sums of what is counted, all latencies, means
+    /// of the other figures that all have. `None` for no turns.
+    pub(crate) fn of_turns(turns: Vec<Self>) -> Option<Self> {
+        let number = turns.len() as f64;
+        let mut row = turns.into_iter().reduce(Self::and)?;
+        for (_, value, _) in &mut row.figures {
+            *value /= number;
+        }
+        Some(row)
+    }
+
+    /// Takes in a further turn; figures become sums.
+    fn and(mut self, next: Self) -> Self {
+        let sum = |(count, seconds): (u64, f64), (more, longer): (u64, f64)| {
+            (count + more, seconds + longer)
+        };
+        self.posts = self.posts.zip(next.posts).map(|(a, b)| sum(a, b));
+        self.deliveries = self.deliveries.zip(next.deliveries).map(|(a, b)| sum(a, b));
+        for (series, further) in self.series.iter_mut().zip(&next.series) {
+            series.merge(further);
+        }
+        self.usage = self.usage.zip(next.usage).map(|(a, b)| a.and(b));
+        self.memory = next.memory;
+        self.figures.retain_mut(|(name, value, _)| {
+            let further = next.figures.iter().find(|figure| figure.0 == *name);
+            *value += further.map_or(0.0, |further| further.1);
+            further.is_some()
+        });
+        match next.verdict {
+            Verdict::Measured => self,
+            Verdict::Refused(reason) => self.refuse(Some(reason)),
+            Verdict::Failed(reason) => self.fail(reason),
+        }
+    }
+
     /// Takes over what became of posts; any that was not accepted fails the row.
     pub(crate) fn posted(mut self, posted: &Posted) -> Self {
         self.posts = Some((posted.accepted, posted.seconds()));
@@ -166,6 +201,27 @@ mod tests {
         let row = row.refuse(Some("the driver was busy".to_owned()));
         let expected = "3 of 3 (mention) never came".to_owned();
         assert_eq!(row.verdict, Verdict::Failed(expected));
+    }
+
+    #[test]
+    fn turns_become_one_row() {
+        let turn = |posts: u64, seconds: f64, latency: u64, idle: f64| {
+            let mut row = Row::new("saturation", "").figure("idle", idle, "%");
+            row.posts = Some((posts, seconds));
+            let mut series = Series::new("answer");
+            series.record(latency);
+            row.series(series)
+        };
+        let row = Row::of_turns(vec![
+            turn(100, 1.0, 2_000, 10.0),
+            turn(300, 2.0, 4_000, 20.0).refuse(Some("busy".to_owned())),
+        ]);
+        let row = row.unwrap();
+        assert_eq!(row.posts, Some((400, 3.0)));
+        assert_eq!(row.series.first().map(Series::count), Some(2));
+        assert_eq!(row.figures, [("idle", 15.0, "%")]);
+        assert!(matches!(row.verdict, Verdict::Refused(_)));
+        assert!(Row::of_turns(Vec::new()).is_none());
     }
 
     #[test]

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
 use crate::sealing::Envelopes;
 use crate::stamp::Stamp;
 
@@ -42,7 +45,7 @@ enum Part {
     Envelope,
     /// When it was meant to leave and which one it is, for the receiver.
     Stamp,
-    /// The same as a transaction id.
+    /// A transaction id.
     Transaction,
 }
 
@@ -193,7 +196,7 @@ impl Template {
         self.places.push((self.bytes.len(), part));
         match part {
             Part::Stamp => self.text(&"?".repeat(Stamp::LENGTH)),
-            Part::Transaction => self.text(&"?".repeat(Stamp::LENGTH)),
+            Part::Transaction => self.text(&"?".repeat(Hyphenated::LENGTH)),
             _ => self.text(script.text(part, 0).unwrap_or_default()),
         }
     }
@@ -223,10 +226,15 @@ impl Request {
         for (at, part) in places {
             let rest = bytes.get_mut(*at..).unwrap_or_default();
             match part {
-                // A stamp has only characters that a transaction id may have.
-                Part::Stamp | Part::Transaction => {
+                Part::Stamp => {
                     if let Some(place) = rest.get_mut(..Stamp::LENGTH) {
                         stamp.write(place);
+                    }
+                }
+                // Of the kind that the client makes.
+                Part::Transaction => {
+                    if let Some(place) = rest.get_mut(..Hyphenated::LENGTH) {
+                        Uuid::now_v7().hyphenated().encode_lower(place);
                     }
                 }
                 _ => {
@@ -243,6 +251,8 @@ impl Request {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::sealing::{SealedChannel, Sender};
 
@@ -303,6 +313,7 @@ mod tests {
         assert_eq!(envelopes.bytes(), r#"{"made":"000"}"#.len());
         let script = Script::encrypted("host", envelopes);
         let mut request = Request::new(&script);
+        let mut txn_ids = HashSet::new();
         for number in 0..14 {
             let stamp = Stamp {
                 intended: 5,
@@ -311,7 +322,10 @@ mod tests {
             let text = String::from_utf8(request.write(&script, stamp).to_vec()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let (channel, sender, at) = (number % 2, number / 2 % 3, number / 6 % 2);
-            assert!(head.starts_with(&format!("PUT /api/channels/channel{channel}/messages/lt~")));
+            let path = format!("PUT /api/channels/channel{channel}/messages/");
+            let (txn_id, _) = head.strip_prefix(&path).unwrap().split_once(' ').unwrap();
+            assert_eq!(txn_id.parse::<Uuid>().unwrap().get_version_num(), 7);
+            assert!(txn_ids.insert(txn_id.to_owned()), "{txn_id} is there twice");
             assert!(
                 head.contains(&format!("Bearer token{sender}\r\n")),
                 "{head}"

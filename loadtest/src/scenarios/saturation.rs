@@ -28,6 +28,9 @@ const NOBODY: &str = " deploy of web-42 by @nobody_here_1 and @nobody_here_2: 14
 /// answer of some sentences.
 const BYTES: usize = 1000;
 
+/// How often they are measured after one another, each time for a part of the time.
+const TURNS: u32 = 5;
+
 /// How many envelopes each sender makes for a channel; a key is good for a hundred.
 const ENVELOPES: usize = 24;
 
@@ -119,19 +122,34 @@ impl Saturation {
                 stage.progress.scene("saturation: members encrypt");
                 let each = bench.size(None, ENVELOPES, 2);
                 let envelopes = world.seal(&stage, BYTES, each).await?;
-                let webhooks = Posts::Sized(envelopes.bytes());
-                let webhooks = scene(webhooks).measure(effort).await?;
-                let encrypted = scene(Posts::Encrypted(envelopes)).measure(effort).await?;
-                let encrypted = compare(encrypted, &webhooks);
-                rows.extend([webhooks, encrypted]);
+                let webhooks = scene(Posts::Sized(envelopes.bytes()));
+                let encrypted = scene(Posts::Encrypted(envelopes));
+                rows.extend(compare(&webhooks, &encrypted, effort).await?);
             }
         }
         Ok(())
     }
 }
 
-/// Adds what encrypted posts cost as a multiple of webhook posts of the same size.
-fn compare(mut encrypted: Row, webhooks: &Row) -> Row {
+/// Measures webhook posts and encrypted ones of the same size in turns, because a machine and its
+/// database change within seconds by more than the two differ, and adds what encrypted ones cost as a
+/// multiple.
+async fn compare(webhooks: &Scene<'_>, encrypted: &Scene<'_>, effort: Effort) -> Outcome<Vec<Row>> {
+    let turn = Effort {
+        length: effort.length * 2 / TURNS,
+        warm_up: effort.warm_up / 2,
+        ..effort
+    };
+    let (mut of_webhooks, mut of_encrypted) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        of_webhooks.push(webhooks.measure(turn).await?);
+        of_encrypted.push(encrypted.measure(turn).await?);
+    }
+    let webhooks = Row::of_turns(of_webhooks);
+    let encrypted = Row::of_turns(of_encrypted);
+    let Some((webhooks, mut encrypted)) = webhooks.zip(encrypted) else {
+        return Ok(Vec::new());
+    };
     let parts = [
         (
             "server CPU, as a multiple of webhook posts of the same size",
@@ -149,7 +167,7 @@ fn compare(mut encrypted: Row, webhooks: &Row) -> Row {
             encrypted = encrypted.figure(name, cost / of_webhooks.max(0.001), "");
         }
     }
-    encrypted
+    Ok(vec![webhooks, encrypted])
 }
 
 /// Directly after the plain posts, because a minute later the disk may be another.
