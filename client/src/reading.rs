@@ -78,6 +78,8 @@ impl fmt::Display for Refusal {
 /// Why the library did not open an envelope.
 enum Unopened {
     MissingKey,
+    /// The key came from the backup, which does not tell whose it is.
+    Imported,
     Refused(Refusal),
     Failed(Error),
 }
@@ -103,17 +105,21 @@ impl Device {
 
     async fn open_and_check(&self, message: &SealedMessage) -> Result<Decryption, Error> {
         let (opened, imported) = match self.unseal(message, TrustRequirement::CrossSigned).await {
-            // Keys from the backup do not say whose they are. Only they pass the looser requirement:
-            // a key that came from a device directly is held to what is known of that device.
-            Err(Unopened::Refused(Refusal::UnknownDevice)) => {
-                let looser = TrustRequirement::CrossSignedOrLegacy;
-                (self.unseal(message, looser).await, true)
-            }
+            // Keys from the backup do not say whose they are. Only they may be opened without: a key
+            // that came from a device directly is held to what is known of that device. The
+            // requirement that is meant for them, `CrossSignedOrLegacy`, does not do: the library
+            // (0.18) forgets that a key is of the backup when it hears something new of its author's
+            // device.
+            Err(Unopened::Imported) => (
+                self.unseal(message, TrustRequirement::Untrusted).await,
+                true,
+            ),
             opened => (opened, false),
         };
         match opened {
             Ok(event) => self.check(message, &event, imported).await,
             Err(Unopened::MissingKey) => Ok(Decryption::Waiting),
+            Err(Unopened::Imported) => Ok(Decryption::Refused(Refusal::UnknownDevice)),
             Err(Unopened::Refused(why)) => Ok(Decryption::Refused(why)),
             Err(Unopened::Failed(error)) => Err(error),
         }
@@ -177,8 +183,11 @@ impl Device {
 
 impl From<MegolmError> for Unopened {
     fn from(error: MegolmError) -> Self {
-        use matrix_sdk_common::deserialized_responses::VerificationLevel;
+        use matrix_sdk_common::deserialized_responses::{DeviceLinkProblem, VerificationLevel};
         match error {
+            MegolmError::SenderIdentityNotTrusted(VerificationLevel::None(
+                DeviceLinkProblem::InsecureSource,
+            )) => Self::Imported,
             MegolmError::MissingRoomKey(_)
             | MegolmError::Decryption(DecryptionError::UnknownMessageIndex(..)) => Self::MissingKey,
             MegolmError::SenderIdentityNotTrusted(level) => Self::Refused(match level {

@@ -259,3 +259,31 @@ async fn a_verified_author_with_another_identity_is_refused_until_somebody_has_l
     assert_eq!(ann.reads_this(&message).await, "I am carol, am I not?");
     ann.writes(general, "to you").await;
 }
+
+/// The backup never told who wrote it, so there is nothing that a new identity takes back.
+#[tokio::test]
+async fn what_the_backup_opened_stays_open_when_its_author_has_another_identity() {
+    let server = TestServer::start().await;
+    let community = server.community().await;
+    let general = community.general.as_str();
+    let carol = community.member("carol").await;
+    let mut ann = Person::of(&community.owner, &[general]).await;
+    let carol = Person::of(&carol, &[]).await;
+    let recovery_key = ann.device.make_recovery_key().await.unwrap();
+    carol.writes(general, "I am carol").await;
+    assert_eq!(ann.reads().await, "I am carol");
+    ann.device.upload_backup().await.unwrap();
+
+    let mut new = ann.on_a_new_device(&[general]).await;
+    let message = new.next_message().await;
+    new.device.unlock(&recovery_key).await.unwrap();
+    let is_read = |read: &Decryption| matches!(read, Decryption::Unproven(_));
+    let read = new.tries(&message).await;
+    assert!(is_read(&read), "{read:?}");
+    begins_anew(&carol).await;
+    learns_of(&new, &carol).await;
+    for _ in 0..2 {
+        let read = new.tries(&message).await;
+        assert!(is_read(&read), "{read:?}");
+    }
+}

@@ -106,13 +106,7 @@ test('two people verify each other by comparing emoji, and see when they differ'
   await signInAt(one, alice, path);
   await signInAt(other, bob, path);
   await Promise.all([canBeWrittenTo(alice), canBeWrittenTo(bob)]);
-  const ask = async () => {
-    await one.getByRole('button', { name: 'Actions for bob' }).click();
-    await one.getByRole('menuitem', { name: 'Verify' }).click();
-    await expect(other.getByText('alice wants to verify you.')).toBeVisible(PATIENCE);
-    await other.getByRole('button', { name: 'Compare emoji' }).click();
-  };
-  await ask();
+  await askToVerifyBob(one, other);
   const [mine, theirs] = [verification(one, 'Verify bob'), verification(other, 'Verify alice')];
   await mine.getByRole('button', { name: 'They do not match' }).click(PATIENCE);
   await expect(theirs.getByRole('button', { name: 'Try again' })).toBeVisible(PATIENCE);
@@ -120,7 +114,7 @@ test('two people verify each other by comparing emoji, and see when they differ'
   await mine.getByRole('button', { name: 'Close' }).first().click();
   await expect(theirs).toBeHidden();
 
-  await ask();
+  await askToVerifyBob(one, other);
   await compareEmoji(one, other, 'Verify bob', 'Verify alice');
 });
 
@@ -150,6 +144,40 @@ test('everybody sees that an identity changed, and nothing is written to it unse
   await expect(warning).toBeHidden(PATIENCE);
   await expect(shown(one, 'are you bob?')).toBeVisible(PATIENCE);
   await expect(shown(anew, 'are you bob?')).toBeVisible(PATIENCE);
+});
+
+test('what the backup opened of somebody verified stays open when their identity changes', async ({
+  people,
+  browserOf,
+}) => {
+  const { alice, bob, path } = await twoMembers(people);
+  const [first, lost] = [await browserOf(null), await browserOf(null)];
+  await signInAt(first, alice, path);
+  await signInAt(lost, bob, path);
+  await Promise.all([canBeWrittenTo(alice), canBeWrittenTo(bob)]);
+  await say(lost, 'from the bob you know');
+  await expect(shown(first, 'from the bob you know')).toBeVisible(PATIENCE);
+  const key = await makeRecoveryKey(first);
+  await askToVerifyBob(first, lost);
+  await compareEmoji(first, lost, 'Verify bob', 'Verify alice');
+
+  const second = await browserOf(null);
+  await signInAt(second, alice, path);
+  await second.getByRole('button', { name: 'Unlock this device' }).first().click(PATIENCE);
+  const dialog = second.getByRole('dialog', { name: 'Unlock this device' });
+  await dialog.getByLabel('Recovery key').fill(key);
+  await dialog.getByRole('button', { name: 'Unlock', exact: true }).click();
+  await expect(shown(second, 'from the bob you know')).toBeVisible(PATIENCE);
+
+  await lost.context().close();
+  const anew = await browserOf(null);
+  await signInAt(anew, bob, path);
+  await startOver(anew);
+  const warning = second.getByRole('alert').filter({ hasText: 'bob’s identity changed.' });
+  await expect(warning).toBeVisible(PATIENCE);
+  await warning.getByRole('button', { name: 'Go on without' }).click();
+  await expect(warning).toBeHidden(PATIENCE);
+  await expect(shown(second, 'from the bob you know')).toBeVisible();
 });
 
 test('a device that was unlocked says that its user’s identity was replaced elsewhere', async ({
@@ -216,6 +244,14 @@ test('signing out removes the keys, the drafts and what was not sent from the br
 
 function verification(page: Page, title: string) {
   return page.getByRole('dialog', { name: title });
+}
+
+/** Alice asks Bob to compare emoji, and he agrees. */
+async function askToVerifyBob(alice: Page, bob: Page) {
+  await alice.getByRole('button', { name: 'Actions for bob' }).click();
+  await alice.getByRole('menuitem', { name: 'Verify' }).click();
+  await expect(bob.getByText('alice wants to verify you.')).toBeVisible(PATIENCE);
+  await bob.getByRole('button', { name: 'Compare emoji' }).click();
 }
 
 /** Finds the same emoji on both screens, and says so on both. */

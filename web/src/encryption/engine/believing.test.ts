@@ -147,6 +147,26 @@ describe('a key from the backup', () => {
     expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
   });
 
+  test('opens what it opened before also after its author’s device has changed', async () => {
+    const [alice, bob] = [await arrive(), await arrive()];
+    const channel = server.openChannel(alice.userId, bob.userId);
+    const message = await bob.write(channel, 'hello');
+    await alice.deliver();
+    const backups = server.users.get(alice.userId)?.backups ?? [];
+    const second = await signIn(alice.userId);
+    await second.engine.unlock(await alice.engine.makeRecoveryKey());
+    expect(await alice.text(message)).toBe('hello');
+    await alice.until(() => (backups.at(-1)?.keys.size ?? 0) > 0);
+    expect(await second.read(message)).toMatchObject({ state: 'waiting' });
+    await second.until(() => second.told(message.envelope.session_id));
+    expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
+    await bob.engine.bootstrap(PASSWORD, true);
+    await second.until(() => second.state.identityChanges.length > 0);
+    for (let times = 0; times < 2; times += 1) {
+      expect(await second.read(message)).toMatchObject({ state: 'clear', imported: true });
+    }
+  });
+
   test('does not taint what its author sends the key of as well', async () => {
     const { bob, second, channel, message } = await unreached();
     await second.read(message);
