@@ -305,9 +305,19 @@ impl SessionActor {
                 .channels
                 .iter()
                 .find(|found| found.channel_id == channel_id);
-            // A removal that came while this was being read counts as if it had come before.
-            let found = found.filter(|_| !self.watches.was_ended(channel_id, &subscriber));
-            let Some(found) = found else {
+            let start = Start {
+                after,
+                same_history: request.epoch.is_none_or(|epoch| epoch == watchable.epoch),
+                replay_messages: self.context.replay_messages,
+            };
+            let frames = found.map_or_else(Vec::new, |found| {
+                self.watches
+                    .confirmed(channel_id, &subscriber, found, start)
+            });
+            // A removal that comes up to this moment, from another thread, counts as if it had come
+            // before. So it is looked for behind the confirmation, which it prevents.
+            let ended = frames.is_empty() && self.watches.was_ended(channel_id, &subscriber);
+            if found.is_none() || ended {
                 self.drop_watch(channel_id, &subscriber);
                 let detail = "you are not in this channel";
                 self.refuse(
@@ -318,16 +328,8 @@ impl SessionActor {
                     ctx,
                 );
                 continue;
-            };
-            let start = Start {
-                after,
-                same_history: request.epoch.is_none_or(|epoch| epoch == watchable.epoch),
-                replay_messages: self.context.replay_messages,
-            };
-            for frame in self
-                .watches
-                .confirmed(channel_id, &subscriber, found, start)
-            {
+            }
+            for frame in frames {
                 self.send(&frame, ctx);
             }
         }
