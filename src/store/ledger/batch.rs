@@ -319,12 +319,9 @@ impl Decided {
     /// it was: a repeat gets its first answer.
     pub(super) fn refuses_unless_repeated(&self) -> bool {
         self.outcomes.iter().any(|outcome| {
-            let PostOutcome::Rejected(rejection) = outcome else {
-                return false;
-            };
             matches!(
-                rejection,
-                Rejection::NotAMember | Rejection::MembersChanged(_)
+                outcome,
+                PostOutcome::Rejected(Rejection::NotAMember | Rejection::MembersChanged(_))
             )
         })
     }

@@ -23,8 +23,8 @@ const FIND_ALERTS: &str = include_str!("../../../sql/queries/ledger/find_alerts.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks for posts on a new connection until the database answers, and returns those that are there,
-/// written by this very post rather than by one that it repeats.
+/// Looks for posts on a new connection until the database answers, and returns those that are there
+/// and are themselves what was written, rather than repeats of it.
 ///
 /// # Errors
 /// When none of them is there, or when that cannot be known.
